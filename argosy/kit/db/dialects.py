@@ -1,0 +1,105 @@
+"""All that differs between SQLite and PostgreSQL, in one place."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Insert, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql import ColumnElement
+
+READ_ONLY = "argosy_read_only"
+_MIGRATION_LOCK = 0x4172676F7379
+
+
+def async_url(url: str) -> URL:
+    """Return the URL with the asynchronous driver of its database."""
+    parsed = make_url(url)
+    driver = "sqlite+aiosqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    return parsed.set(drivername=driver)
+
+
+def require_driver(url: URL) -> None:
+    """Fail early, naming the extra, when the driver of the database is not installed."""
+    if url.get_backend_name() != "postgresql":
+        return
+    try:
+        import psycopg  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise RuntimeError("PostgreSQL needs the extra 'postgres': pip install 'argosy[postgres]'") from error
+
+
+def prepare(engine: Engine, *, busy_timeout: float) -> None:
+    """Set up connections: write-ahead log and immediate write transactions on SQLite, a lock timeout on PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, busy_timeout)
+    else:
+        _prepare_postgresql(engine, busy_timeout)
+
+
+def _prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        # The driver's own transactions begin too late and deferred, which loses updates; ours begin below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {int(busy_timeout * 1000)}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgresql(engine: Engine, busy_timeout: float) -> None:
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(READ_ONLY, False):
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(busy_timeout * 1000)}")
+
+
+def insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ON CONFLICT."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def upsert_adding(
+    dialect: str, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str], add: Sequence[str]
+) -> Insert:
+    """Return an INSERT of rows that adds to the counters of a row that is there already."""
+    statement = insert(dialect, table).values([dict(row) for row in rows])
+    added: dict[str, ColumnElement[Any]] = {name: table.c[name] + statement.excluded[name] for name in add}
+    touched = {"updated_at": statement.excluded.updated_at} if "updated_at" in table.c else {}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=added | touched)
+
+
+def lock_migrations(connection: Connection) -> None:
+    """Let one process migrate at a time; SQLite's immediate transaction does it by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Tell whether a driver's error is about the moment (locked, away), not about the statement."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(word in str(error) for word in ("locked", "busy", "unable to open"))
+    state = getattr(error, "sqlstate", "") or ""
+    # Class 08: connection; 53: resources; 57P: shutdown; 55P03: lock not available; 40: rollback (RFC: SQLSTATE).
+    return type(error).__name__ == "OperationalError" or state.startswith(("08", "53", "57P", "55P03", "40"))
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether the database had no room left."""
+    return "disk is full" in str(error) or getattr(error, "sqlstate", "") == "53100"

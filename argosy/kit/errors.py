@@ -1,0 +1,123 @@
+"""The hierarchy of errors a caller can meet; each becomes an RFC 9457 problem document.
+
+A domain declares its own in its `errors.py`: a class with a status, a stable type and a title.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from pydantic import JsonValue
+from typing_extensions import TypedDict
+
+
+class ErrorItem(TypedDict):
+    """One thing wrong with the input: where, what was expected, and the kind of error."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class ArgosyError(Exception):
+    """An error with an answer for the caller."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[ErrorItem] = (),
+        headers: Mapping[str, str] | None = None,
+        **extensions: JsonValue,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.extensions = extensions
+
+
+class BadRequest(ArgosyError):
+    """The request cannot be read."""
+
+    status, type, title = 400, "bad-request", "Bad request"
+
+
+class Unauthenticated(ArgosyError):
+    """No credential, or one that does not hold."""
+
+    status, type, title = 401, "unauthenticated", "Authentication required"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ArgosyError):
+    """The caller may see the thing but not do this to it."""
+
+    status, type, title = 403, "forbidden", "Not permitted"
+
+
+class NotFound(ArgosyError):
+    """The thing does not exist, or must look so to this caller."""
+
+    status, type, title = 404, "not-found", "Not found"
+
+
+class Conflict(ArgosyError):
+    """The state of things does not allow this now."""
+
+    status, type, title = 409, "conflict", "Conflict"
+
+
+class PreconditionFailed(ArgosyError):
+    """The thing has changed since the caller read it (RFC 9110, If-Match)."""
+
+    status, type, title = 412, "precondition-failed", "Changed in the meantime"
+
+
+class ContentTooLarge(ArgosyError):
+    """The body is above the limit."""
+
+    status, type, title = 413, "content-too-large", "Content too large"
+
+
+class UnsupportedMediaType(ArgosyError):
+    """The body's media type or coding is not taken here."""
+
+    status, type, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class Invalid(ArgosyError):
+    """The input was read but is not acceptable; `errors` says where."""
+
+    status, type, title = 422, "validation-error", "Invalid input"
+
+
+class Unavailable(ArgosyError):
+    """Something needed is not there for the moment; trying again is right."""
+
+    status, type, title = 503, "unavailable", "Temporarily unavailable"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class TimedOut(ArgosyError):
+    """The work took longer than it may."""
+
+    status, type, title = 504, "timeout", "Timed out"
+
+
+class InsufficientStorage(ArgosyError):
+    """There is no room to keep what was sent."""
+
+    status, type, title = 507, "insufficient-storage", "No room left"
+
+
+def invalid(loc: Sequence[str | int], msg: str, kind: str = "value_error") -> Invalid:
+    """Return an `Invalid` about one field."""
+    return Invalid(errors=[ErrorItem(loc=list(loc), msg=msg, type=kind)])

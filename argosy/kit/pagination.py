@@ -1,0 +1,122 @@
+"""Pages by number and by cursor (keyset), and sorting, over any SELECT of ORM rows.
+
+Every list orders by the asked key and then by id, so that equal keys have one order and a cursor stays right while
+rows are added.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from argosy.kit.db.session import ReadSession
+from argosy.kit.errors import invalid
+from argosy.kit.schemas import Schema
+
+T = TypeVar("T")
+S = TypeVar("S", bound=StrEnum)
+MAX_PAGE = 1_000_000
+
+
+class Page(Schema, Generic[T]):
+    """One page of a list, by number."""
+
+    items: list[T]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class CursorPage(Schema, Generic[T]):
+    """One page of a list, by cursor; `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class PageQuery(BaseModel):
+    """Which page is asked for."""
+
+    page: int = 1
+    size: int = 50
+    cursor: str | None = None
+
+
+def page_query(
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Page number, from 1.")] = 1,
+    size: Annotated[int, Query(ge=1, le=200, description="Items a page.")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=1000, description="Page by cursor instead: empty for the first, then `next_cursor`."),
+    ] = None,
+) -> PageQuery:
+    """Read the paging parameters of a list."""
+    return PageQuery(page=page, size=size, cursor=cursor)
+
+
+async def paginate(
+    session: ReadSession,
+    statement: Select[T],
+    query: PageQuery,
+    *,
+    model: type[Any],
+    sort: str = "-created_at",
+) -> Page[T] | CursorPage[T]:
+    """Run a SELECT as one page. `sort` is an attribute of the model, `-` first for descending."""
+    key: InstrumentedAttribute[Any] = getattr(model, sort.removeprefix("-"))
+    descending = sort.startswith("-")
+    ordered = statement.order_by(*((column.desc() if descending else column.asc()) for column in (key, model.id)))
+    if query.cursor is not None:
+        return await _by_cursor(session, ordered, query, key, model, descending=descending)
+    total = await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
+    rows = await session.scalars(ordered.limit(query.size).offset((query.page - 1) * query.size))
+    return Page[Any].model_construct(
+        items=list(rows), total=total, page=query.page, size=query.size, pages=-(-total // query.size)
+    )
+
+
+async def _by_cursor(
+    session: ReadSession,
+    ordered: Select[T],
+    query: PageQuery,
+    key: InstrumentedAttribute[Any],
+    model: type[Any],
+    *,
+    descending: bool,
+) -> CursorPage[T]:
+    if query.cursor:
+        position = tuple_(key, model.id)
+        after = tuple_(*_decode(query.cursor, key))
+        ordered = ordered.where(position < after if descending else position > after)
+    rows: Sequence[Any] = (await session.scalars(ordered.limit(query.size + 1))).all()
+    shown = list(rows[: query.size])
+    more = len(rows) > query.size
+    return CursorPage[Any].model_construct(
+        items=shown, next_cursor=_encode(getattr(shown[-1], key.key), shown[-1].id) if more else None
+    )
+
+
+def _encode(value: object, row_id: UUID) -> str:
+    plain = value.isoformat() if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([plain, str(row_id)]).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, key: InstrumentedAttribute[Any]) -> tuple[Any, UUID]:
+    try:
+        value, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        expected = key.type.python_type
+        typed = datetime.fromisoformat(value) if expected is datetime else value
+        if not isinstance(typed, expected) or (isinstance(typed, datetime) and typed.tzinfo is None):
+            raise TypeError
+        return typed, UUID(row_id)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise invalid(["query", "cursor"], "must be a next_cursor of this list with this sort order") from error

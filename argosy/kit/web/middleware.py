@@ -1,0 +1,132 @@
+"""Pure ASGI middleware: the request's context, protective headers, limits on what comes in, and the last resort."""
+
+import re
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from argosy.kit import context
+from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, UnsupportedMediaType
+from argosy.kit.logs import get_logger
+from argosy.kit.web.problems import problem, problem_of, translate
+
+log = get_logger("argosy.access")
+_REQUEST_ID = re.compile(r"^[\w.:-]{1,128}$", re.ASCII)
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class RequestContextMiddleware:
+    """Gives each request an id, answers with it, logs the outcome, and turns a defect into a plain 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.match(given) else str(uuid4())
+        context.begin_request(request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            log.exception("unhandled_error", path=scope["path"])
+            if not status:
+                known = translate(error)
+                response = (
+                    problem(known, scope["path"])
+                    if known
+                    else problem_of(500, "internal-error", "Internal error", scope["path"])
+                )
+                await response(scope, receive, answer)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 2),
+            )
+
+
+class TooLarge(HTTPException):
+    """Raised while a body is read past its limit; FastAPI lets an HTTPException through its body parsing."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413)
+        self.__cause__ = ContentTooLarge(f"the body may have at most {limit} bytes", limit=limit)
+
+
+class BodyLimitMiddleware:
+    """Bounds bodies before and while they are read, and refuses those that come compressed or with NUL in the URL.
+
+    `uploads` are the paths with the larger limit.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, upload_limit: int, uploads: Sequence[re.Pattern[str]]) -> None:
+        self._app = app
+        self._limit = limit
+        self._upload_limit = upload_limit
+        self._uploads = uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit_of(scope)
+        refusal = _refuse(scope, limit)
+        if refusal is not None:
+            await problem(refusal, scope["path"].replace("\x00", ""))(scope, receive, send)
+            return
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise TooLarge(limit)
+            return message
+
+        await self._app(scope, bounded, send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        upload = scope["method"] == "POST" and any(pattern.fullmatch(scope["path"]) for pattern in self._uploads)
+        return self._upload_limit if upload else self._limit
+
+
+def _refuse(scope: Scope, limit: int) -> ArgosyError | None:
+    headers = Headers(scope=scope)
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+        return BadRequest("the URL must not hold the NUL character")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        return UnsupportedMediaType("send the body without Content-Encoding")
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length[:20]) > limit:
+        return ContentTooLarge(f"the body may have at most {limit} bytes", limit=limit)
+    return None

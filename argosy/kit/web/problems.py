@@ -1,0 +1,162 @@
+"""Every error as `application/problem+json` (RFC 9457), in one place."""
+
+import errno
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from argosy.kit import context
+from argosy.kit.db.dialects import is_disk_full, is_transient
+from argosy.kit.errors import (
+    ArgosyError,
+    Conflict,
+    ErrorItem,
+    InsufficientStorage,
+    Invalid,
+    PreconditionFailed,
+    Unavailable,
+)
+from argosy.kit.logs import get_logger
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20
+MAX_LOC = 100
+log = get_logger(__name__)
+
+
+class Problem(JSONResponse):
+    """A problem document."""
+
+    media_type = MEDIA_TYPE
+
+
+def problem(error: ArgosyError, path: str) -> Problem:
+    """Return the problem document of an error."""
+    return problem_of(
+        error.status,
+        error.type,
+        error.title,
+        path,
+        detail=error.detail,
+        errors=error.errors,
+        headers=error.headers,
+        extensions=error.extensions,
+    )
+
+
+def problem_of(
+    status: int,
+    kind: str,
+    title: str,
+    path: str,
+    *,
+    detail: str | None = None,
+    errors: Sequence[ErrorItem] = (),
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, JsonValue] | None = None,
+) -> Problem:
+    """Return a problem document with the members of RFC 9457 and Argosy's `errors` and `request_id`."""
+    body: dict[str, JsonValue] = {
+        "type": f"urn:argosy:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail or _summary(errors) or title,
+        "instance": path[:500],
+    }
+    if errors:
+        body["errors"] = [{"loc": [*item["loc"]], "msg": item["msg"], "type": item["type"]} for item in errors]
+    if request_id := context.request_id():
+        body["request_id"] = request_id
+    return Problem(body | dict(extensions or {}), status_code=status, headers=dict(headers or {}))
+
+
+def _summary(errors: Sequence[ErrorItem]) -> str | None:
+    if not errors:
+        return None
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}{more}"
+
+
+def tidy(errors: Sequence[Any]) -> list[ErrorItem]:
+    """Return Pydantic's errors as ours: bounded, and never echoing the input."""
+    tidied = [
+        ErrorItem(
+            loc=[part if isinstance(part, int) else str(part)[:MAX_LOC] for part in item["loc"]],
+            msg=str(item["msg"])[:500],
+            type=str(item["type"]),
+        )
+        for item in errors[:MAX_ERRORS]
+    ]
+    if len(errors) > MAX_ERRORS:
+        tidied.append(ErrorItem(loc=[], msg=f"and {len(errors) - MAX_ERRORS} more errors", type="too_many_errors"))
+    return tidied
+
+
+def translate(error: Exception) -> ArgosyError | None:
+    """Return Argosy's error for one of a library, or None when it is a defect."""
+    match error:
+        case ArgosyError():
+            return error
+        case RequestValidationError():
+            return Invalid(errors=tidy(error.errors()))
+        case StaleDataError():
+            return PreconditionFailed("it was changed by another request; read it again")
+        case IntegrityError() if not is_transient(error.orig):
+            return Conflict("it clashes with something that exists")
+        case DBAPIError() if is_disk_full(error.orig):
+            return InsufficientStorage()
+        case DBAPIError() if error.connection_invalidated or is_transient(error.orig):
+            return Unavailable("the database is not available")
+        case PoolTimeoutError():
+            return Unavailable("the database is busy")
+        case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return InsufficientStorage()
+        case _:
+            return None
+
+
+def _http_problem(error: HTTPException, path: str) -> Problem:
+    # FastAPI wraps whatever goes wrong while it reads a body; the cause says more.
+    if isinstance(error.__cause__, ArgosyError):
+        return problem(error.__cause__, path)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = error.detail if error.detail != phrase else None
+    return problem_of(
+        error.status_code, phrase.lower().replace(" ", "-"), phrase, path, detail=detail, headers=error.headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application with a problem document."""
+
+    async def handle(request: Request, error: Exception) -> Problem:
+        if isinstance(error, HTTPException):
+            return _http_problem(error, request.url.path)
+        known = translate(error)
+        if known is None:
+            raise error
+        if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.warning("request_failed", problem=known.type, error=str(error))
+        return problem(known, request.url.path)
+
+    for kind in (
+        ArgosyError,
+        HTTPException,
+        RequestValidationError,
+        StaleDataError,
+        DBAPIError,
+        PoolTimeoutError,
+        OSError,
+    ):
+        app.add_exception_handler(kind, handle)

@@ -1,0 +1,153 @@
+"""All settings, one tree, read from `ARGOSY_*` variables, an `.env` file or files in a secrets folder.
+
+`ARGOSY_DATABASE_URL` is `settings.database.url`: the part before the first underscore names the branch. Everything has
+an embedded default, so no file and no variable is needed to start.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, UrlConstraints, field_validator
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DatabaseUrl = Annotated[
+    Url, UrlConstraints(allowed_schemes=["sqlite", "postgresql"], host_required=False, max_length=2048)
+]
+StorageUrl = Annotated[Url, UrlConstraints(allowed_schemes=["file"], host_required=False, max_length=2048)]
+Bytes = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+SECRET_KEY_BYTES = 32
+
+
+class Registration(StrEnum):
+    """Who may create an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class DataSettings(BaseModel):
+    """Where embedded engines keep their files."""
+
+    dir: Path = Field(Path("argosy-data"), description="Folder for the embedded database, artifacts and secrets.")
+
+
+class DatabaseSettings(BaseModel):
+    """The relational database."""
+
+    url: DatabaseUrl | None = Field(
+        None, description="`sqlite:///path` or `postgresql://user@host/name`; a file in the data folder if unset."
+    )
+    pool_size: int = Field(10, gt=0, description="Connections kept open by one process.")
+    timeout: Seconds = Field(5.0, description="Seconds to wait for a lock or a connection before answering 503.")
+    migrate: bool = Field(True, description="Bring the schema up to date at start; otherwise run `argosy db upgrade`.")
+
+
+class StorageSettings(BaseModel):
+    """Where artifacts are kept."""
+
+    url: StorageUrl | None = Field(None, description="`file:///path`; a folder in the data folder if unset.")
+
+
+class LogSettings(BaseModel):
+    """Structured logs on standard error."""
+
+    format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: human on a terminal, else JSON.")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severity shown.")
+
+
+class SecuritySettings(BaseModel):
+    """Keys, tokens and passwords."""
+
+    secret_key: SecretStr | None = Field(
+        None, description="At least 32 bytes; signs tokens. Made at first start in the data folder if unset."
+    )
+    access_token_minutes: int = Field(15, gt=0, le=60, description="Lifetime of an access token.")
+    refresh_token_days: int = Field(30, gt=0, le=30, description="Lifetime of a sign-in.")
+    password_min_length: int = Field(15, ge=8, le=128, description="Shortest password accepted.")
+    argon2_memory_kib: int = Field(19_456, ge=19_456, description="Memory of one password hash.")
+    argon2_iterations: int = Field(2, ge=2, description="Passes of one password hash.")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < SECRET_KEY_BYTES:
+            raise ValueError(f"must have at least {SECRET_KEY_BYTES} bytes")
+        return value
+
+
+class LimitsSettings(BaseModel):
+    """Bounds on what a request may carry."""
+
+    body_bytes: Bytes = Field(4 * 2**20, description="Largest JSON body.")
+    upload_bytes: Bytes = Field(2**30, description="Largest upload of a model.")
+    rows: int = Field(10_000, gt=0, description="Most rows in one prediction request.")
+
+
+class ServingSettings(BaseModel):
+    """How models are run."""
+
+    sessions: int = Field(32, gt=0, description="Models kept loaded by one process.")
+    timeout: Seconds = Field(30.0, description="Seconds a prediction may take.")
+    threads: int = Field(2, gt=0, description="Predictions run at once by one process.")
+
+
+class ConversionSettings(BaseModel):
+    """The isolated process that converts and verifies an upload."""
+
+    memory_bytes: Bytes = Field(6 * 2**30, description="Address space of the process.")
+    cpu_seconds: int = Field(300, gt=0, description="Processor time of the process.")
+    timeout: Seconds = Field(600.0, description="Seconds it may take.")
+
+
+class JobsSettings(BaseModel):
+    """The worker inside the server."""
+
+    concurrency: int = Field(1, gt=0, description="Jobs run at once.")
+    lease: Seconds = Field(30.0, description="Seconds without a heartbeat after which a job is taken over.")
+    poll: Seconds = Field(1.0, description="Seconds between looks at the queue when nothing wakes the worker.")
+
+
+class UsageSettings(BaseModel):
+    """Metering."""
+
+    flush: Seconds = Field(1.0, description="Seconds between writes of the usage journal to the database.")
+
+
+class Settings(BaseSettings):
+    """The settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ARGOSY_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_file=".env",
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    registration: Registration = Field(Registration.OPEN, description="Whether anyone may create an account.")
+    data: DataSettings = DataSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    log: LogSettings = LogSettings()
+    security: SecuritySettings = SecuritySettings()
+    limits: LimitsSettings = LimitsSettings()
+    serving: ServingSettings = ServingSettings()
+    conversion: ConversionSettings = ConversionSettings()
+    jobs: JobsSettings = JobsSettings()
+    usage: UsageSettings = UsageSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, the embedded one by default."""
+        return str(self.database.url) if self.database.url else f"sqlite:///{self.data.dir.absolute()}/argosy.db"
+
+    @property
+    def storage_dir(self) -> Path:
+        """The folder of the local artifact store."""
+        return Path(self.storage.url.path or "/") if self.storage.url else self.data.dir / "artifacts"
