@@ -24,6 +24,7 @@ class ArgosyError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Internal error"
+    keeps_work: ClassVar[bool] = False  # whether what the request wrote is committed although it fails
 
     def __init__(
         self,

@@ -6,9 +6,8 @@ rows are added.
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from argosy.kit.errors import invalid
 from argosy.kit.schemas import Schema
 
 T = TypeVar("T")
-S = TypeVar("S", bound=StrEnum)
+U = TypeVar("U")
 MAX_PAGE = 1_000_000
 
 
@@ -82,6 +81,14 @@ async def paginate(
     return Page[Any].model_construct(
         items=list(rows), total=total, page=query.page, size=query.size, pages=-(-total // query.size)
     )
+
+
+def map_page(page: Page[T] | CursorPage[T], convert: Callable[[T], U]) -> Page[U] | CursorPage[U]:
+    """Return the page with every item converted."""
+    items = [convert(item) for item in page.items]
+    if isinstance(page, CursorPage):
+        return CursorPage[Any].model_construct(items=items, next_cursor=page.next_cursor)
+    return Page[Any].model_construct(items=items, total=page.total, page=page.page, size=page.size, pages=page.pages)
 
 
 async def _by_cursor(

@@ -1,6 +1,7 @@
 """The engine and its sessions: one transaction each, read or write, and the type says which."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
@@ -40,6 +41,15 @@ class WriteSession(ReadSession):
 
     sync_session_class = Session
 
+    def wake(self, name: str) -> None:
+        """Wake whoever waits for this signal, once the transaction has committed."""
+        self.info.setdefault("wakes", set()).add(name)
+
+    @property
+    def wakes(self) -> frozenset[str]:
+        """The signals to give after the commit."""
+        return frozenset(self.info.get("wakes", ()))
+
 
 class Database:
     """The database of one process."""
@@ -57,6 +67,7 @@ class Database:
         self._write = async_sessionmaker(self.engine, class_=WriteSession, expire_on_commit=False)
         # SQLite takes one writer at a time and its own waiting is unfair: queue the writers of a process in order.
         self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
+        self._signals: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     @property
     def dialect(self) -> str:
@@ -85,6 +96,12 @@ class Database:
             session = await stack.enter_async_context(self._write())
             await stack.enter_async_context(session.begin())
             yield session
+        for name in session.wakes:
+            self._signals[name].set()
+
+    def signal(self, name: str) -> asyncio.Event:
+        """Return the event that is set when a transaction that called `wake(name)` has committed."""
+        return self._signals[name]
 
     async def ping(self) -> None:
         """Raise when the database does not answer."""

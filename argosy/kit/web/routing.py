@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from argosy.kit.db.session import UnitOfWork
-from argosy.kit.errors import BadRequest, UnsupportedMediaType, invalid
+from argosy.kit.errors import ArgosyError, BadRequest, UnsupportedMediaType, invalid
 from argosy.kit.web.idempotency import Replay, keep_response
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -73,14 +73,26 @@ class TransactionalRoute(APIRoute):
                 _require_json(strict)
             async with UnitOfWork(request.app.state.database) as work:
                 strict.state.work = work
-                try:
-                    response = await handler(strict)
-                except Replay as replay:
-                    return replay.response
-                await keep_response(strict, response)
-            return response
+                outcome = await _run(handler, strict)
+            if isinstance(outcome, ArgosyError):
+                raise outcome
+            return outcome
 
         return transactional
+
+
+async def _run(handler: Handler, request: Request) -> Response | ArgosyError:
+    """Return the response, or an error that lets the transaction commit."""
+    try:
+        response = await handler(request)
+    except Replay as replay:
+        return replay.response
+    except ArgosyError as error:
+        if error.keeps_work:
+            return error
+        raise
+    await keep_response(request, response)
+    return response
 
 
 def _require_json(request: Request) -> None:

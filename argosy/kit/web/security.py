@@ -19,10 +19,15 @@ _oauth2 = OAuth2PasswordBearer(tokenUrl=TOKEN_URL, auto_error=False, scheme_name
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request brought to prove who sends it."""
+    """What a request brought to prove who sends it, and the organization it is about.
+
+    A user acts in the organization named by `X-Organization`, else in the one of the path if a member, else in the
+    personal one.
+    """
 
     token: str | None
     organization: str | None
+    path_organization: str | None = None
 
 
 class Authenticator(Protocol):
@@ -45,7 +50,8 @@ async def current_principal(
     """Return who is calling."""
     authenticator: Authenticator = request.app.state.authenticator
     token = bearer.credentials if bearer else api_key
-    principal = await authenticator.authenticate(Credentials(token, x_organization))
+    path_organization = request.path_params.get("org")
+    principal = await authenticator.authenticate(Credentials(token, x_organization, path_organization))
     context.identify(principal)
     return principal
 

@@ -1,0 +1,88 @@
+"""Takes events from the outbox to their consumers, at least once, and once in effect.
+
+A consumer's effect and its receipt share a transaction. After kill -9 the event is still due; consumers that have a
+receipt are passed over.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argosy.events.models import Event
+from argosy.events.repository import EventRepository
+from argosy.events.service import SIGNAL
+from argosy.kit.clock import now
+from argosy.kit.db.session import Database, WriteSession
+from argosy.kit.logs import get_logger
+
+BATCH = 100
+MAX_BACKOFF = 300
+log = get_logger(__name__)
+
+Handler = Callable[[WriteSession, Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Someone who acts on events of a kind; the name must stay the same over releases."""
+
+    name: str
+    kind: str
+    handle: Handler
+
+
+class Dispatcher:
+    """The loop that empties the outbox."""
+
+    def __init__(self, database: Database, consumers: tuple[Consumer, ...], *, poll: float) -> None:
+        self._database = database
+        self._consumers = consumers
+        self._poll = poll
+
+    async def run(self) -> None:
+        """Dispatch until cancelled."""
+        signal = self._database.signal(SIGNAL)
+        while True:
+            signal.clear()
+            try:
+                while await self.dispatch_due() == BATCH:
+                    pass
+            except Exception:
+                log.exception("dispatch_failed")
+            try:
+                await asyncio.wait_for(signal.wait(), self._poll)
+            except TimeoutError:
+                continue
+
+    async def dispatch_due(self) -> int:
+        """Dispatch one batch; return how many events it had."""
+        async with self._database.read() as session:
+            events = await EventRepository(session).due(BATCH)
+        settled = [event.id for event in events if await self._dispatch(event)]
+        if settled:
+            async with self._database.write() as session:
+                await EventRepository(session).settle(settled)
+        return len(events)
+
+    async def _dispatch(self, event: Event) -> bool:
+        for consumer in self._consumers:
+            if consumer.kind != event.kind:
+                continue
+            try:
+                await self._deliver(event, consumer)
+            except Exception:
+                log.exception("delivery_failed", event_kind=event.kind, event_id=str(event.id), consumer=consumer.name)
+                await self._postpone(event)
+                return False
+        return True
+
+    async def _deliver(self, event: Event, consumer: Consumer) -> None:
+        async with self._database.write() as session:
+            if await EventRepository(session).receive(event.id, consumer.name):
+                await consumer.handle(session, event)
+
+    async def _postpone(self, event: Event) -> None:
+        delay = timedelta(seconds=min(MAX_BACKOFF, 2**event.attempts))
+        async with self._database.write() as session:
+            await EventRepository(session).postpone(event.id, now() + delay)

@@ -1,0 +1,37 @@
+"""The outbox: every state change, written in the transaction that makes it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from argosy.kit.clock import now
+from argosy.kit.db.base import Base, Identified
+
+
+class Event(Identified, Base):
+    """Something that happened. `kind` is `thing.happened`; `subject` names the thing."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_due", "next_attempt_at", "id"),)
+
+    organization_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    request_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(default=now, doc="Null when every consumer has it.")
+
+
+class Delivery(Base):
+    """A consumer's receipt for an event, written with its effect, so that the effect happens once."""
+
+    __tablename__ = "event_deliveries"
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    delivered_at: Mapped[datetime] = mapped_column(default=now)

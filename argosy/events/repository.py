@@ -1,0 +1,44 @@
+"""SQL of the outbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Table, select, update
+
+from argosy.events.models import Delivery, Event
+from argosy.kit.clock import now
+from argosy.kit.db import dialects
+from argosy.kit.repository import Repository
+
+
+class EventRepository(Repository[Event]):
+    """The outbox's rows."""
+
+    model = Event
+
+    async def due(self, limit: int) -> Sequence[Event]:
+        """Return undelivered events whose time has come, oldest first."""
+        statement = select(Event).where(Event.next_attempt_at <= now()).order_by(Event.id).limit(limit)
+        return (await self._session.scalars(statement)).all()
+
+    async def receive(self, event_id: UUID, consumer: str) -> bool:
+        """Write a consumer's receipt; False when it has one already."""
+        table = Delivery.__table__
+        assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+        statement = (
+            dialects.insert(self._session.dialect, table)
+            .values(event_id=event_id, consumer=consumer, delivered_at=now())
+            .on_conflict_do_nothing()
+            .returning(table.c.consumer)
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none() is not None
+
+    async def settle(self, event_ids: Sequence[UUID]) -> None:
+        """Note that every consumer has these events."""
+        await self._session.execute(update(Event).where(Event.id.in_(event_ids)).values(next_attempt_at=None))
+
+    async def postpone(self, event_id: UUID, until: datetime) -> None:
+        """Try an event again later."""
+        values = {"attempts": Event.attempts + 1, "next_attempt_at": until}
+        await self._session.execute(update(Event).where(Event.id == event_id).values(values))

@@ -1,0 +1,85 @@
+"""Routes of organizations."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from argosy.kit.errors import PreconditionFailed
+from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query
+from argosy.kit.principal import Principal, Scope
+from argosy.kit.schemas import Slug
+from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.idempotency import Idempotent
+from argosy.kit.web.openapi import GUARDED, problems
+from argosy.kit.web.routing import TransactionalRoute
+from argosy.kit.web.security import requires
+from argosy.kit.web.sessions import Read, Write
+from argosy.organizations.errors import OrganizationNotFound, SlugTaken
+from argosy.organizations.schemas import MemberRead, OrganizationCreate, OrganizationRead, OrganizationUpdate
+from argosy.organizations.service import OrganizationReader, OrganizationService
+
+router = APIRouter(prefix="/organizations", tags=["organizations"], route_class=TransactionalRoute, responses=GUARDED)
+Reader = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_READ))]
+Editor = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_WRITE))]
+Paging = Annotated[PageQuery, Depends(page_query)]
+
+
+class OrganizationSort(StrEnum):
+    """Sort orders of organizations."""
+
+    OLDEST = "created_at"
+    NEWEST = "-created_at"
+    SLUG = "slug"
+    SLUG_DESCENDING = "-slug"
+
+
+class MemberSort(StrEnum):
+    """Sort orders of members."""
+
+    OLDEST = "created_at"
+    NEWEST = "-created_at"
+
+
+@router.post("", status_code=201, responses=problems(SlugTaken), dependencies=[Idempotent])
+async def create_organization(
+    body: OrganizationCreate, principal: Editor, session: Write, response: Response
+) -> OrganizationRead:
+    """Make an organization and own it."""
+    organization = await OrganizationService(session).create(principal.user_id, body)
+    tag(response, organization.revision)
+    return OrganizationRead.model_validate(organization)
+
+
+@router.get("")
+async def list_organizations(
+    principal: Reader, session: Read, query: Paging, sort: Annotated[OrganizationSort, Query()] = OrganizationSort.SLUG
+) -> Page[OrganizationRead] | CursorPage[OrganizationRead]:
+    """List the organizations you belong to."""
+    return await OrganizationReader(session).list_joined(principal, query, sort)  # type: ignore[return-value]
+
+
+@router.get("/{org}", responses=problems(OrganizationNotFound))
+async def get_organization(org: Slug, principal: Reader, session: Read, response: Response) -> OrganizationRead:
+    """Show an organization."""
+    organization = await OrganizationReader(session).get(principal, org)
+    tag(response, organization.revision)
+    return OrganizationRead.model_validate(organization)
+
+
+@router.patch("/{org}", responses=problems(OrganizationNotFound, PreconditionFailed))
+async def update_organization(
+    org: Slug, body: OrganizationUpdate, principal: Editor, session: Write, if_match: IfMatch, response: Response
+) -> OrganizationRead:
+    """Change an organization."""
+    organization = await OrganizationService(session).update(principal, org, body, if_match)
+    tag(response, organization.revision)
+    return OrganizationRead.model_validate(organization)
+
+
+@router.get("/{org}/members", responses=problems(OrganizationNotFound))
+async def list_members(
+    org: Slug, principal: Reader, session: Read, query: Paging, sort: Annotated[MemberSort, Query()] = MemberSort.OLDEST
+) -> Page[MemberRead] | CursorPage[MemberRead]:
+    """List the members of an organization."""
+    return await OrganizationReader(session).list_members(principal, org, query, sort)  # type: ignore[return-value]

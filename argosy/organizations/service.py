@@ -1,0 +1,77 @@
+"""Decisions about organizations."""
+
+from uuid import UUID
+
+from argosy.events.service import record
+from argosy.kit.db.session import ReadSession, WriteSession
+from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.principal import Principal, Role
+from argosy.kit.web.etag import Precondition
+from argosy.organizations.errors import OrganizationNotFound, SlugTaken
+from argosy.organizations.models import Membership, Organization
+from argosy.organizations.repository import MembershipRepository, OrganizationRepository
+from argosy.organizations.schemas import OrganizationCreate, OrganizationUpdate
+
+
+class OrganizationReader:
+    """Looks organizations up."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self.organizations = OrganizationRepository(session)
+        self.memberships = MembershipRepository(session)
+
+    async def get(self, principal: Principal, slug: str) -> Organization:
+        """Return the caller's organization by slug; raises `OrganizationNotFound`."""
+        statement = self.organizations.readable_by(principal).where(Organization.slug == slug)
+        found = await self.organizations.one_or_none(statement)
+        if found is None:
+            raise OrganizationNotFound
+        return found
+
+    async def membership(self, user_id: UUID, slug: str | None) -> Membership | None:
+        """Return a user's membership in an organization by slug, or in the personal one."""
+        return await self.memberships.of_user(user_id, slug)
+
+    async def list_joined(
+        self, principal: Principal, query: PageQuery, sort: str
+    ) -> Page[Organization] | CursorPage[Organization]:
+        """Return the organizations of the user who answers for the call."""
+        return await self.organizations.page(self.organizations.joined_by(principal.user_id), query, sort)
+
+    async def list_members(
+        self, principal: Principal, slug: str, query: PageQuery, sort: str
+    ) -> Page[Membership] | CursorPage[Membership]:
+        """Return the members of the caller's organization."""
+        await self.get(principal, slug)
+        return await self.memberships.page(self.memberships.readable_by(principal), query, sort)
+
+
+class OrganizationService(OrganizationReader):
+    """Changes organizations."""
+
+    def __init__(self, session: WriteSession) -> None:
+        super().__init__(session)
+        self._session = session
+
+    async def create(self, user_id: UUID, request: OrganizationCreate, *, personal: bool = False) -> Organization:
+        """Make an organization that the user owns; raises `SlugTaken`."""
+        if await self.organizations.slug_exists(request.slug):
+            raise SlugTaken(f"an organization has the slug {request.slug!r}")
+        organization = await self.organizations.add(
+            Organization(slug=request.slug, name=request.name, personal=personal)
+        )
+        await self.memberships.add(Membership(organization_id=organization.id, user_id=user_id, role=Role.OWNER))
+        record(self._session, "organization.created", organization.slug, organization.id)
+        return organization
+
+    async def update(
+        self, principal: Principal, slug: str, request: OrganizationUpdate, precondition: Precondition
+    ) -> Organization:
+        """Change what is sent."""
+        organization = await self.get(principal, slug)
+        precondition.check(organization.revision)
+        for name, value in request.model_dump(exclude_unset=True, exclude_none=True).items():
+            setattr(organization, name, value)
+        await self._session.flush()
+        record(self._session, "organization.updated", organization.slug, organization.id)
+        return organization
