@@ -4,18 +4,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base, Identified
+
+_DUE = text("next_attempt_at IS NOT NULL")
 
 
 class Event(Identified, Base):
     """Something that happened. `kind` is `thing.happened`; `subject` names the thing."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_due", "next_attempt_at", "id"),)
+    __table_args__ = (
+        Index("ix_events_due", "next_attempt_at", "id", sqlite_where=_DUE, postgresql_where=_DUE),  # only what is due
+    )
 
     organization_id: Mapped[UUID | None]
     kind: Mapped[str]

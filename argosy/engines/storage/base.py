@@ -36,8 +36,8 @@ class ArtifactStore(Protocol):
         """Return a local file with the blob's bytes, to be read only."""
         ...
 
-    async def delete(self, digest: str) -> None:
-        """Remove a blob, if it is there."""
+    async def delete(self, digest: str, *, stored_before: datetime) -> None:
+        """Remove a blob, unless it was stored again since."""
         ...
 
     async def stale(self, before: datetime) -> list[str]:

@@ -75,9 +75,13 @@ class LocalArtifactStore:
         await asyncio.to_thread(path.stat)
         return path
 
-    async def delete(self, digest: str) -> None:
-        """Remove a blob, if it is there."""
-        await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
+    async def delete(self, digest: str, *, stored_before: datetime) -> None:
+        """Remove a blob, unless it was stored again since."""
+        await asyncio.to_thread(self._delete, self._path(digest), stored_before.timestamp())
+
+    def _delete(self, path: Path, before: float) -> None:
+        if path.exists() and path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
 
     async def stale(self, before: datetime) -> list[str]:
         """Return the blobs stored before a time, and drop drafts from then."""

@@ -1,0 +1,112 @@
+"""`argosy up`: the whole of Argosy on one machine."""
+
+import asyncio
+import json
+import secrets
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import SecretStr, ValidationError
+
+from argosy import migrations
+from argosy.app import create_app
+from argosy.identity.passwords import Passwords
+from argosy.identity.repository import UserRepository
+from argosy.identity.schemas import Register
+from argosy.identity.service import AccountService
+from argosy.kit.db.session import Database
+from argosy.settings import DataSettings, Settings
+
+DRAIN_SECONDS = 25
+MAX_HEAD = 64 * 1024
+ADMIN = "admin"
+
+
+class Server(uvicorn.Server):
+    """A server that says where it is once it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the ready line."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            typer.echo(f"Argosy ready at http://{shown}:{port}")
+
+
+def load_settings(**changes: Any) -> Settings:  # noqa: ANN401 - whatever the settings take
+    """Read the settings; exit with the names of the wrong ones."""
+    try:
+        return Settings(**{name: value for name, value in changes.items() if value is not None})
+    except ValidationError as error:
+        for item in error.errors():
+            name = "_".join(["ARGOSY", *(str(part).upper() for part in item["loc"])])
+            typer.echo(f"{name}: {item['msg']}", err=True)
+        raise typer.Exit(2) from error
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for the embedded engines.")] = None,
+) -> None:
+    """Start everything on this machine: API, worker, database and files."""
+    settings = load_settings(host=host, port=port, data=DataSettings(dir=data_dir) if data_dir else None)
+    app = create_app(settings)
+    try:
+        password = asyncio.run(prepare(settings))
+    except migrations.SchemaOutdated as error:
+        typer.echo(f"argosy: {error}", err=True)
+        raise typer.Exit(1) from error
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
+    )
+    if password:
+        typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
+    server = Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+async def prepare(settings: Settings) -> str | None:
+    """Bring the schema up to date and make the first administrator; return the password, the first time."""
+    database = Database(settings.database_url, settings.database)
+    try:
+        if settings.database.migrate:
+            await migrations.upgrade(database)
+        await migrations.require_current(database)
+        return await _first_admin(database, settings)
+    finally:
+        await database.dispose()
+
+
+async def _first_admin(database: Database, settings: Settings) -> str | None:
+    async with database.write() as session:
+        if await UserRepository(session).any():
+            return None
+        password = secrets.token_urlsafe(18)
+        # No mailbox is known yet, so the address is one that the registration form would not take.
+        account = Register.model_construct(
+            email=f"{ADMIN}@localhost", username=ADMIN, password=SecretStr(password), full_name=None
+        )
+        service = AccountService(session, Passwords(settings.security), settings.security)
+        await service.create(account, is_admin=True)
+        return password
+
+
+def openapi() -> None:
+    """Print the OpenAPI document of the fixed routes."""
+    from argosy.serving.openapi import fixed  # noqa: PLC0415 - keeps `argosy --help` fast
+
+    typer.echo(json.dumps(fixed(create_app(load_settings())), indent=2))

@@ -1,0 +1,106 @@
+"""Database migrations, packaged with the code they belong to."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from argosy.kit.db.base import Base
+from argosy.kit.db.dialects import lock_migrations
+from argosy.kit.db.session import Database
+from argosy.migrations import tables  # noqa: F401 - fills the metadata
+
+HEAD = "head"
+
+
+class SchemaOutdated(RuntimeError):
+    """The database is at another revision than the code."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """Return the newest revision."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def current(database: Database) -> str | None:
+    """Return the database's revision."""
+    async with database.engine.begin() as connection:
+        return await connection.run_sync(_current)
+
+
+async def upgrade(database: Database, revision: str = HEAD) -> None:
+    """Bring the database up to a revision. Of several processes one does it, and the others wait."""
+
+    def run(connection: Connection) -> None:
+        lock_migrations(connection)
+        _refuse_newer(_current(connection))
+        command.upgrade(_config(connection), revision)
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(run)
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Take the database back to a revision; `base` is empty."""
+
+    def run(connection: Connection) -> None:
+        lock_migrations(connection)
+        command.downgrade(_config(connection), revision)
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(run)
+
+
+async def differences(database: Database) -> list[Any]:
+    """Return what differs between the database and the models; empty when they agree."""
+
+    def run(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    async with database.engine.begin() as connection:
+        return await connection.run_sync(run)
+
+
+async def revision(database: Database, message: str) -> list[Path]:
+    """Write a new migration from what differs; return its files."""
+
+    number = f"{int(head() or 0) + 1:04d}"
+
+    def run(connection: Connection) -> list[Path]:
+        made = command.revision(_config(connection), message=message, autogenerate=True, rev_id=number)
+        scripts = made if isinstance(made, list) else [made]
+        return [Path(script.path) for script in scripts if script is not None]
+
+    async with database.engine.begin() as connection:
+        return await connection.run_sync(run)
+
+
+async def require_current(database: Database) -> None:
+    """Raise `SchemaOutdated` when the database is not at the newest revision."""
+    found = await current(database)
+    if found != head():
+        _refuse_newer(found)
+        raise SchemaOutdated(f"the database is at revision {found}, not {head()}: run 'argosy db upgrade'")
+
+
+def _refuse_newer(found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaOutdated(f"the database is at revision {found}, which this version of Argosy does not know")

@@ -1,0 +1,88 @@
+"""Decisions about models."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from argosy.events.service import record
+from argosy.kit.db.session import ReadSession, WriteSession
+from argosy.kit.errors import Forbidden
+from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.principal import Principal
+from argosy.kit.web.etag import Precondition
+from argosy.registry.errors import ModelExists, ModelNotFound
+from argosy.registry.models import Model
+from argosy.registry.repository import AliasRepository, ModelRepository
+from argosy.registry.schemas import ModelCreate, ModelUpdate
+
+
+class ModelReader:
+    """Looks models up."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self.models = ModelRepository(session)
+        self.aliases = AliasRepository(session)
+
+    async def get(self, principal: Principal, org: str, name: str) -> Model:
+        """Return a model that the caller may see; raises `ModelNotFound`."""
+        model = await self.models.one_or_none(self.models.named(self.models.readable_by(principal), org, name))
+        if model is None:
+            raise ModelNotFound
+        return model
+
+    async def get_writable(self, principal: Principal, org: str, name: str) -> Model:
+        """Return a model that the caller may change.
+
+        Raises `ModelNotFound`, or `Forbidden` when the caller may only see it.
+        """
+        model = await self.get(principal, org, name)
+        if model.organization_id != principal.organization_id:
+            raise Forbidden("the model belongs to another organization")
+        return model
+
+    async def list(
+        self, principal: Principal, query: PageQuery, sort: str, search: str | None
+    ) -> Page[Model] | CursorPage[Model]:
+        """Return the models that the caller may see."""
+        return await self.models.page(self.models.matching(principal, search), query, sort)
+
+    async def alias_numbers(self, models: Sequence[Model]) -> dict[UUID, dict[str, int]]:
+        """Return version numbers by alias for several models."""
+        return await self.aliases.numbers([model.id for model in models])
+
+
+class ModelService(ModelReader):
+    """Makes and changes models."""
+
+    def __init__(self, session: WriteSession) -> None:
+        super().__init__(session)
+        self._session = session
+
+    async def create(self, principal: Principal, request: ModelCreate) -> Model:
+        """Make a model in the caller's organization; raises `ModelExists`."""
+        if await self.models.name_exists(principal.organization_id, request.name):
+            raise ModelExists(f"{principal.organization_slug}/{request.name} exists")
+        await self.models.add(Model(organization_id=principal.organization_id, **request.model_dump()))
+        model = await self.get(principal, principal.organization_slug, request.name)
+        record(self._session, "model.created", model.full_name, model.organization_id)
+        return model
+
+    async def update(
+        self, principal: Principal, org: str, name: str, request: ModelUpdate, precondition: Precondition
+    ) -> Model:
+        """Change what is sent; raises `ModelNotFound`, `Forbidden` or `PreconditionFailed`."""
+        model = await self.get_writable(principal, org, name)
+        precondition.check(model.revision)
+        changes = request.model_dump(exclude_unset=True)
+        for field, value in changes.items():
+            if value is not None or field in {"description", "task"}:
+                setattr(model, field, value)
+        await self._session.flush()
+        record(self._session, "model.updated", model.full_name, model.organization_id, fields=[*sorted(changes)])
+        return model
+
+    async def delete(self, principal: Principal, org: str, name: str, precondition: Precondition) -> None:
+        """Delete a model with its versions; its artifacts are collected later, its usage stays."""
+        model = await self.get_writable(principal, org, name)
+        precondition.check(model.revision)
+        record(self._session, "model.deleted", model.full_name, model.organization_id)
+        await self.models.delete(model)

@@ -1,0 +1,27 @@
+"""What can go wrong with a prediction."""
+
+from argosy.kit.errors import ArgosyError, Conflict, TimedOut, Unavailable
+
+
+class NoLiveVersion(Conflict):
+    """The model has no version that serves."""
+
+    type, title = "no-live-version", "No live version"
+
+
+class ModelRejectedInput(ArgosyError):
+    """The input fits the signature, but the model cannot run on it."""
+
+    status, type, title = 422, "model-rejected-input", "The model cannot run on this input"
+
+
+class PredictionTimedOut(TimedOut):
+    """The model took longer than a prediction may."""
+
+    type, title = "prediction-timeout", "The prediction took too long"
+
+
+class ModelNotLoadable(Unavailable):
+    """The model's artifact cannot be loaded."""
+
+    type, title = "model-not-loadable", "The model cannot be loaded"

@@ -1,0 +1,96 @@
+"""Typed REST: JSON rows, columns or data in; named, typed predictions out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from argosy.kit import context
+from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, UnsupportedMediaType
+from argosy.kit.principal import Principal, Scope
+from argosy.kit.schemas import Slug
+from argosy.kit.web.openapi import GUARDED, problems
+from argosy.kit.web.security import requires
+from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
+from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, PredictionTimedOut
+from argosy.serving.service import ServingService
+from argosy.signature.errors import InvalidInput
+
+router = APIRouter(prefix="/models/{org}/{name}", tags=["predict"], responses=GUARDED)
+Consumer = Annotated[Principal, Depends(requires(Scope.PREDICT))]
+PREDICT_PROBLEMS = problems(
+    ModelNotFound,
+    VersionNotFound,
+    AliasNotFound,
+    NoLiveVersion,
+    VersionNotReady,
+    Invalid,
+    ModelRejectedInput,
+    ModelNotLoadable,
+    PredictionTimedOut,
+)
+_ROW: dict[str, Any] = {"type": "object", "additionalProperties": True}
+_VALUES: dict[str, Any] = {"type": "array", "items": {}}
+REQUEST_SCHEMA: dict[str, Any] = {
+    "oneOf": [
+        {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": _ROW}}},
+        {
+            "type": "object",
+            "required": ["columns"],
+            "properties": {"columns": {"type": "object", "additionalProperties": _VALUES}},
+        },
+        {"type": "object", "required": ["data"], "properties": {"data": {"type": "array", "items": _VALUES}}},
+    ]
+}
+RESPONSE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "model", "version", "predictions"],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "model": {"type": "string"},
+        "version": {"type": "integer"},
+        "predictions": {"type": "array", "items": _ROW},
+        "latency_ms": {"type": "number"},
+        "request_id": {"type": "string"},
+    },
+}
+
+
+@router.post(
+    "/predict",
+    response_class=Response,
+    responses=PREDICT_PROBLEMS
+    | {200: {"description": "Predictions", "content": {"application/json": {"schema": RESPONSE_SCHEMA}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": REQUEST_SCHEMA}}}},
+)
+async def predict(
+    org: Slug,
+    name: Slug,
+    principal: Consumer,
+    request: Request,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Ask this version.")] = None,
+    alias: Annotated[Slug | None, Query(description="Ask the version an alias points at; `live` if left out.")] = None,
+) -> Response:
+    """Predict. Each live model also has a route of its own here, with its own schema."""
+    _require_json(request)
+    serving: ServingService = request.app.state.serving
+    target = await serving.resolve(principal, org, name, version, alias)
+    limit: int = request.app.state.settings.limits.rows
+    try:
+        answer = await serving.predict(principal, target, await request.body(), max_rows=limit)
+    except InvalidInput as error:
+        raise _refusal(error) from error
+    answer["request_id"] = context.request_id()
+    return Response(to_json(answer, inf_nan_mode="null"), media_type="application/json")
+
+
+def _require_json(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType("send the rows as application/json")
+
+
+def _refusal(error: InvalidInput) -> ArgosyError:
+    kinds: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
+    return kinds.get(error.status, Invalid)(errors=error.errors)

@@ -1,0 +1,141 @@
+"""The usage journal: where a prediction is noted before its answer leaves.
+
+An entry is one line in a segment file, handed to the operating system before the call is answered, so that it survives
+kill -9 of the server; writing it takes microseconds and no database. Segments are counted into the database in batches,
+each in one transaction with its own id, so that a segment left by a crash is counted once, whatever happened.
+
+A live process holds a lock on its segment; a segment without one belongs to a process that is gone.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+from argosy.kit.ids import new_id
+from argosy.kit.logs import get_logger
+from argosy.kit.principal import PrincipalKind
+
+SUFFIX = ".usage"
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One answered call."""
+
+    day: date
+    organization_id: UUID
+    principal_kind: PrincipalKind
+    principal_id: UUID
+    model_id: UUID
+    model: str
+    version: int
+    rows: int
+
+    def line(self) -> bytes:
+        """Return the entry as one line."""
+        parts = (
+            self.day.isoformat(),
+            self.organization_id.hex,
+            self.principal_kind.value,
+            self.principal_id.hex,
+            self.model_id.hex,
+            self.model,
+            str(self.version),
+            str(self.rows),
+        )
+        return "\t".join(parts).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: str) -> "Entry":
+        """Read a line back; raises `ValueError` for anything else."""
+        day, organization, kind, principal, model_id, model, version, rows = line.split("\t")
+        return cls(
+            day=date.fromisoformat(day),
+            organization_id=UUID(organization),
+            principal_kind=PrincipalKind(kind),
+            principal_id=UUID(principal),
+            model_id=UUID(model_id),
+            model=model,
+            version=int(version),
+            rows=int(rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A closed file of entries."""
+
+    id: UUID
+    path: Path
+
+    def entries(self) -> Iterator[Entry]:
+        """Read the entries; a last line that was cut off belongs to a call that was never answered."""
+        for line in self.path.read_bytes().split(b"\n")[:-1]:
+            try:
+                yield Entry.parse(line.decode())
+            except ValueError:
+                log.exception("usage_entry_unreadable", segment=self.path.name)
+
+
+class Journal:
+    """The journal of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file: int | None = None
+        self._segment: Segment | None = None
+
+    def append(self, entry: Entry) -> None:
+        """Note a call; when this returns, the entry outlives the process."""
+        if self._file is None:
+            self._open()
+        assert self._file is not None  # noqa: S101 - just opened
+        line = entry.line()
+        if os.write(self._file, line) != len(line):
+            # Part of a line at the end of a segment is passed over when it is read; after it nothing may follow.
+            self.rotate()
+            raise OSError(errno.ENOSPC, "no room for the usage journal")
+
+    def rotate(self) -> Segment | None:
+        """Close the current segment and return it, if it has entries."""
+        if self._file is None:
+            return None
+        os.close(self._file)
+        closed, self._file, self._segment = self._segment, None, None
+        return closed
+
+    def abandoned(self) -> list[Segment]:
+        """Return the segments of processes that are gone, and of this one's failed counts, oldest first."""
+        paths = sorted(self._folder.glob(f"*{SUFFIX}"))
+        mine = self._segment.path if self._segment else None
+        return [Segment(UUID(path.stem), path) for path in paths if path != mine and not _is_held(path)]
+
+    def _open(self) -> None:
+        segment_id = new_id()
+        draft = self._folder / f"{segment_id}.draft"
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        # Locked before it has its name: another process must never see it free while it is in use.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        path = draft.rename(draft.with_suffix(SUFFIX))
+        self._file, self._segment = file, Segment(segment_id, path)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,39 @@
+"""Wire shapes of usage."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import Field
+
+from argosy.kit.principal import PrincipalKind
+from argosy.kit.schemas import Schema
+
+
+class GroupBy(StrEnum):
+    """What usage can be grouped by."""
+
+    KEY = "key"
+    MODEL = "model"
+    VERSION = "version"
+    DAY = "day"
+
+
+class UsageRow(Schema):
+    """Calls and rows of one group; a field that was not grouped by is null."""
+
+    principal_kind: PrincipalKind | None = None
+    principal_id: UUID | None = Field(None, description="The API key's id, or the user's.")
+    model: str | None = Field(None, examples=["ada/iris"])
+    version: int | None = None
+    day: date | None = None
+    calls: int
+    rows: int
+
+
+class UsageRead(Schema):
+    """Usage of an organization."""
+
+    items: list[UsageRow]
+    calls: int = Field(description="Calls over all items.")
+    rows: int = Field(description="Rows over all items.")
