@@ -11,10 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SecretStr, UrlConstraints, field_validator
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
-DatabaseUrl = Annotated[
-    Url, UrlConstraints(allowed_schemes=["sqlite", "postgresql"], host_required=False, max_length=2048)
-]
 StorageUrl = Annotated[Url, UrlConstraints(allowed_schemes=["file"], host_required=False, max_length=2048)]
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -37,12 +36,25 @@ class DataSettings(BaseModel):
 class DatabaseSettings(BaseModel):
     """The relational database."""
 
-    url: DatabaseUrl | None = Field(
+    url: SecretStr | None = Field(
         None, description="`sqlite:///path` or `postgresql://user@host/name`; a file in the data folder if unset."
     )
     pool_size: int = Field(10, gt=0, description="Connections kept open by one process.")
     timeout: Seconds = Field(5.0, description="Seconds to wait for a lock or a connection before answering 503.")
     migrate: bool = Field(True, description="Bring the schema up to date at start; otherwise run `argosy db upgrade`.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            scheme = make_url(value.get_secret_value()).drivername
+        except ArgumentError:
+            scheme = ""
+        if scheme not in {"sqlite", "postgresql"}:
+            raise ValueError("must be sqlite:///path or postgresql://user@host/name")
+        return value
 
 
 class StorageSettings(BaseModel):
@@ -145,7 +157,8 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """The database's URL, the embedded one by default."""
-        return str(self.database.url) if self.database.url else f"sqlite:///{self.data.dir.absolute()}/argosy.db"
+        url = self.database.url
+        return url.get_secret_value() if url else f"sqlite:///{self.data.dir.absolute()}/argosy.db"
 
     @property
     def storage_dir(self) -> Path:

@@ -11,7 +11,7 @@ from argosy.identity.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
 from argosy.kit.clock import now
 from argosy.kit.crypto import hash_token, new_token
 from argosy.kit.db.session import ReadSession, WriteSession
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
 from argosy.organizations.service import OrganizationReader
 
@@ -25,9 +25,7 @@ class ApiKeyReader:
         self.keys = ApiKeyRepository(session)
         self._organizations = OrganizationReader(session)
 
-    async def list(
-        self, principal: Principal, org: str, query: PageQuery, sort: str
-    ) -> Page[ApiKey] | CursorPage[ApiKey]:
+    async def list(self, principal: Principal, org: str, query: PageQuery, sort: str) -> Listing[ApiKey]:
         """Return the keys of the caller's organization."""
         await self._organizations.get(principal, org)
         return await self.keys.page(self.keys.readable_by(principal), query, sort)

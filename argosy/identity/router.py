@@ -29,7 +29,7 @@ from argosy.identity.schemas import (
 )
 from argosy.identity.service import AccountReader
 from argosy.kit.errors import PreconditionFailed
-from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query
+from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
@@ -107,7 +107,7 @@ async def list_api_keys(
     sort: Annotated[ApiKeySort, Query()] = ApiKeySort.NEWEST,
 ) -> Page[ApiKeyRead] | CursorPage[ApiKeyRead]:
     """List the API keys of an organization."""
-    return await ApiKeyReader(session).list(principal, org, query, sort)  # type: ignore[return-value]
+    return to_page(await ApiKeyReader(session).list(principal, org, query, sort), ApiKeyRead.model_validate)
 
 
 @keys.delete("/{key_id}", status_code=204, responses=problems(ApiKeyNotFound))

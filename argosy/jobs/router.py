@@ -10,7 +10,7 @@ from argosy.jobs.errors import JobEnded, JobNotFound
 from argosy.jobs.models import JobStatus
 from argosy.jobs.schemas import JobRead
 from argosy.jobs.service import JobReader, JobService
-from argosy.kit.pagination import CursorPage, Page, PageQuery, map_page, page_query
+from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -39,7 +39,7 @@ async def list_jobs(
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobRead] | CursorPage[JobRead]:
     """List jobs."""
-    return map_page(await JobReader(session).list(principal, query, sort, status), JobRead.of)
+    return to_page(await JobReader(session).list(principal, query, sort, status), JobRead.of)
 
 
 @router.get("/{job_id}", responses=problems(JobNotFound))

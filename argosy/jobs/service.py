@@ -8,7 +8,7 @@ from argosy.jobs.errors import JobEnded, JobNotFound
 from argosy.jobs.models import TRANSITIONS, Job, JobStatus
 from argosy.jobs.repository import JobRepository
 from argosy.kit.db.session import ReadSession, WriteSession
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
 
 SIGNAL = "jobs"
@@ -27,9 +27,7 @@ class JobReader:
             raise JobNotFound
         return job
 
-    async def list(
-        self, principal: Principal, query: PageQuery, sort: str, status: JobStatus | None
-    ) -> Page[Job] | CursorPage[Job]:
+    async def list(self, principal: Principal, query: PageQuery, sort: str, status: JobStatus | None) -> Listing[Job]:
         """Return the caller's jobs."""
         statement = self.jobs.readable_by(principal)
         if status is not None:

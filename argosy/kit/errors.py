@@ -7,15 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import JsonValue
-from typing_extensions import TypedDict
 
-
-class ErrorItem(TypedDict):
-    """One thing wrong with the input: where, what was expected, and the kind of error."""
-
-    loc: list[str | int]
-    msg: str
-    type: str
+from argosy.signature.errors import ErrorItem
 
 
 class ArgosyError(Exception):

@@ -7,12 +7,12 @@ rows are added.
 import base64
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -42,12 +42,23 @@ class CursorPage(Schema, Generic[T]):
     next_cursor: str | None
 
 
-class PageQuery(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PageQuery:
     """Which page is asked for."""
 
     page: int = 1
     size: int = 50
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """One page of rows, as services return it; `total` is counted only for a page by number."""
+
+    items: list[T]
+    query: PageQuery
+    total: int | None = None
+    next_cursor: str | None = None
 
 
 def page_query(
@@ -69,7 +80,7 @@ async def paginate(
     *,
     model: type[Any],
     sort: str = "-created_at",
-) -> Page[T] | CursorPage[T]:
+) -> Listing[T]:
     """Run a SELECT as one page. `sort` is an attribute of the model, `-` first for descending."""
     key: InstrumentedAttribute[Any] = getattr(model, sort.removeprefix("-"))
     descending = sort.startswith("-")
@@ -78,17 +89,16 @@ async def paginate(
         return await _by_cursor(session, ordered, query, key, model, descending=descending)
     total = await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
     rows = await session.scalars(ordered.limit(query.size).offset((query.page - 1) * query.size))
-    return Page[Any].model_construct(
-        items=list(rows), total=total, page=query.page, size=query.size, pages=-(-total // query.size)
-    )
+    return Listing(list(rows), query, total=total)
 
 
-def map_page(page: Page[T] | CursorPage[T], convert: Callable[[T], U]) -> Page[U] | CursorPage[U]:
-    """Return the page with every item converted."""
-    items = [convert(item) for item in page.items]
-    if isinstance(page, CursorPage):
-        return CursorPage[Any].model_construct(items=items, next_cursor=page.next_cursor)
-    return Page[Any].model_construct(items=items, total=page.total, page=page.page, size=page.size, pages=page.pages)
+def to_page(listing: Listing[T], convert: Callable[[T], U]) -> Page[U] | CursorPage[U]:
+    """Return the wire shape of a listing, every row converted."""
+    items, query = [convert(item) for item in listing.items], listing.query
+    if listing.total is None:
+        return CursorPage[Any].model_construct(items=items, next_cursor=listing.next_cursor)
+    pages = -(-listing.total // query.size)
+    return Page[Any].model_construct(items=items, total=listing.total, page=query.page, size=query.size, pages=pages)
 
 
 async def _by_cursor(
@@ -99,7 +109,7 @@ async def _by_cursor(
     model: type[Any],
     *,
     descending: bool,
-) -> CursorPage[T]:
+) -> Listing[T]:
     if query.cursor:
         position = tuple_(key, model.id)
         after = tuple_(*_decode(query.cursor, key))
@@ -107,9 +117,7 @@ async def _by_cursor(
     rows: Sequence[Any] = (await session.scalars(ordered.limit(query.size + 1))).all()
     shown = list(rows[: query.size])
     more = len(rows) > query.size
-    return CursorPage[Any].model_construct(
-        items=shown, next_cursor=_encode(getattr(shown[-1], key.key), shown[-1].id) if more else None
-    )
+    return Listing(shown, query, next_cursor=_encode(getattr(shown[-1], key.key), shown[-1].id) if more else None)
 
 
 def _encode(value: object, row_id: UUID) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import Select, select
 
 from argosy.kit.db.base import Base, TenantRow
 from argosy.kit.db.session import ReadSession
-from argosy.kit.pagination import CursorPage, Page, PageQuery, paginate
+from argosy.kit.pagination import Listing, PageQuery, paginate
 from argosy.kit.principal import Principal
 
 M = TypeVar("M", bound=Base)
@@ -25,7 +25,7 @@ class Repository(Generic[M]):
         """Return the only row of a statement, or None."""
         return (await self._session.scalars(statement)).unique().one_or_none()
 
-    async def page(self, statement: Select[M], query: PageQuery, sort: str) -> Page[M] | CursorPage[M]:
+    async def page(self, statement: Select[M], query: PageQuery, sort: str) -> Listing[M]:
         """Return one page of a statement."""
         return await paginate(self._session, statement, query, model=self.model, sort=sort)
 

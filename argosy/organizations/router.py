@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from argosy.kit.errors import PreconditionFailed
-from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query
+from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
@@ -56,7 +56,9 @@ async def list_organizations(
     principal: Reader, session: Read, query: Paging, sort: Annotated[OrganizationSort, Query()] = OrganizationSort.SLUG
 ) -> Page[OrganizationRead] | CursorPage[OrganizationRead]:
     """List the organizations you belong to."""
-    return await OrganizationReader(session).list_joined(principal, query, sort)  # type: ignore[return-value]
+    return to_page(
+        await OrganizationReader(session).list_joined(principal, query, sort), OrganizationRead.model_validate
+    )
 
 
 @router.get("/{org}", responses=problems(OrganizationNotFound))
@@ -82,4 +84,6 @@ async def list_members(
     org: Slug, principal: Reader, session: Read, query: Paging, sort: Annotated[MemberSort, Query()] = MemberSort.OLDEST
 ) -> Page[MemberRead] | CursorPage[MemberRead]:
     """List the members of an organization."""
-    return await OrganizationReader(session).list_members(principal, org, query, sort)  # type: ignore[return-value]
+    return to_page(
+        await OrganizationReader(session).list_members(principal, org, query, sort), MemberRead.model_validate
+    )

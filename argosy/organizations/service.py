@@ -4,7 +4,7 @@ from uuid import UUID
 
 from argosy.events.service import record
 from argosy.kit.db.session import ReadSession, WriteSession
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal, Role
 from argosy.kit.web.etag import Precondition
 from argosy.organizations.errors import OrganizationNotFound, SlugTaken
@@ -32,15 +32,11 @@ class OrganizationReader:
         """Return a user's membership in an organization by slug, or in the personal one."""
         return await self.memberships.of_user(user_id, slug)
 
-    async def list_joined(
-        self, principal: Principal, query: PageQuery, sort: str
-    ) -> Page[Organization] | CursorPage[Organization]:
+    async def list_joined(self, principal: Principal, query: PageQuery, sort: str) -> Listing[Organization]:
         """Return the organizations of the user who answers for the call."""
         return await self.organizations.page(self.organizations.joined_by(principal.user_id), query, sort)
 
-    async def list_members(
-        self, principal: Principal, slug: str, query: PageQuery, sort: str
-    ) -> Page[Membership] | CursorPage[Membership]:
+    async def list_members(self, principal: Principal, slug: str, query: PageQuery, sort: str) -> Listing[Membership]:
         """Return the members of the caller's organization."""
         await self.get(principal, slug)
         return await self.memberships.page(self.memberships.readable_by(principal), query, sort)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from argosy.events.service import record
 from argosy.kit.db.session import ReadSession, WriteSession
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.web.etag import Precondition
 from argosy.registry.errors import AliasNotFound, VersionNotReady
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion, VersionStatus
@@ -34,9 +34,7 @@ class AliasReader:
         """Return the aliases of a model, by name."""
         return await self.aliases.all_of(model.id)
 
-    async def history(
-        self, model: Model, name: str, query: PageQuery, sort: str
-    ) -> Page[AliasChange] | CursorPage[AliasChange]:
+    async def history(self, model: Model, name: str, query: PageQuery, sort: str) -> Listing[AliasChange]:
         """Return the moves of an alias, also of one that was removed."""
         return await self.changes.page(self.changes.of(model.id, name), query, sort)
 

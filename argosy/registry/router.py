@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from argosy.kit.errors import PreconditionFailed
-from argosy.kit.pagination import CursorPage, Page, map_page
+from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
 from argosy.kit.web.idempotency import Idempotent
@@ -52,7 +52,7 @@ async def list_models(
     reader = ModelReader(session)
     page = await reader.list(principal, query, sort, q)
     aliases = await reader.alias_numbers(page.items)
-    return map_page(page, lambda model: ModelRead.of(model, aliases[model.id]))
+    return to_page(page, lambda model: ModelRead.of(model, aliases[model.id]))
 
 
 @router.get("/{org}/{name}", responses=problems(ModelNotFound))

@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from argosy.conversion.confine import Limits
+from argosy.conversion.errors import Failure
 from argosy.kit.logs import get_logger
-from argosy.registry.schemas import VersionFailure
 from argosy.settings import ConversionSettings
 
 REFUSED = 3
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 class SandboxFailure(Exception):
     """The work cannot be done; `failure` tells the owner why and what to do."""
 
-    def __init__(self, failure: VersionFailure) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
 
@@ -94,7 +94,7 @@ class Sandbox:
         if b"MemoryError" in stderr or b"bad_alloc" in stderr or code == -signal.SIGKILL:
             raise _exceeded(f"used more than {self._settings.memory_bytes // 2**20} MiB of memory")
         raise SandboxFailure(
-            VersionFailure(
+            Failure(
                 code="conversion-crashed",
                 reason="the isolated process ended unexpectedly while it read the file",
                 advice="check that the file is what the framework wrote; convert it with the SDK and push the ONNX",
@@ -116,7 +116,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 def _exceeded(what: str) -> SandboxFailure:
     return SandboxFailure(
-        VersionFailure(
+        Failure(
             code="limit-exceeded",
             reason=f"conversion {what}",
             advice="push a smaller sample or a smaller model, or convert it with the SDK and push the ONNX",
@@ -124,8 +124,8 @@ def _exceeded(what: str) -> SandboxFailure:
     )
 
 
-def _read_failure(path: Path) -> VersionFailure:
+def _read_failure(path: Path) -> Failure:
     try:
-        return VersionFailure.model_validate_json(path.read_bytes()[:MAX_STDERR])
+        return Failure.model_validate_json(path.read_bytes()[:MAX_STDERR])
     except (OSError, ValidationError):
-        return VersionFailure(code="conversion-failed", reason="the file could not be converted", advice=None)
+        return Failure(code="conversion-failed", reason="the file could not be converted", advice=None)

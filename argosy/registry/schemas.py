@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
+from argosy.conversion.errors import Failure
 from argosy.conversion.report import ParityReport
 from argosy.kit.schemas import Description, Read, RequestSchema, Schema, Slug, Tags, Text
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion, SourceFormat, VersionStatus, Visibility
@@ -110,14 +111,6 @@ class Artifact(Schema):
     size: int
 
 
-class VersionFailure(Schema):
-    """Why a version failed, and what to do."""
-
-    code: str
-    reason: str
-    advice: str | None = None
-
-
 class VersionRead(Read):
     """A version of a model."""
 
@@ -135,7 +128,7 @@ class VersionRead(Read):
     training_date: datetime | None
     description: str | None
     tags: list[str]
-    error: VersionFailure | None
+    error: Failure | None
     job_id: UUID | None
     created_by: UUID
     revision: int

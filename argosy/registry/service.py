@@ -6,7 +6,7 @@ from uuid import UUID
 from argosy.events.service import record
 from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.errors import Forbidden
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
 from argosy.kit.web.etag import Precondition
 from argosy.registry.errors import ModelExists, ModelNotFound
@@ -39,9 +39,7 @@ class ModelReader:
             raise Forbidden("the model belongs to another organization")
         return model
 
-    async def list(
-        self, principal: Principal, query: PageQuery, sort: str, search: str | None
-    ) -> Page[Model] | CursorPage[Model]:
+    async def list(self, principal: Principal, query: PageQuery, sort: str, search: str | None) -> Listing[Model]:
         """Return the models that the caller may see."""
         return await self.models.page(self.models.matching(principal, search), query, sort)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from argosy.conversion.errors import Failure
 from argosy.conversion.report import ParityReport
 from argosy.engines.storage.base import ArtifactStore, Stored
 from argosy.events.service import record
@@ -21,7 +22,6 @@ from argosy.kit.db.session import Database, WriteSession
 from argosy.registry.aliases import LIVE, AliasService
 from argosy.registry.models import ModelVersion, SourceFormat, VersionStatus
 from argosy.registry.sandbox import Sandbox, SandboxFailure
-from argosy.registry.schemas import VersionFailure
 from argosy.registry.versions import VersionService
 from argosy.signature.spec import Signature
 
@@ -76,7 +76,7 @@ class Registrar:
     async def failed(self, session: WriteSession, run: JobRun, reason: str) -> None:
         """Fail the version when the job itself failed or was cancelled."""
         advice = "push it again; if it fails again, the server's log has the details"
-        await self._fail(session, run, VersionFailure(code="job-failed", reason=reason, advice=advice))
+        await self._fail(session, run, Failure(code="job-failed", reason=reason, advice=advice))
 
     async def _begin(self, run: JobRun) -> ModelVersion | None:
         async with self._database.write() as session:
@@ -125,13 +125,9 @@ class Registrar:
         signature = Signature.model_validate_json(_read(folder / "signature.json"))
         parity = ParityReport.model_validate_json(_read(folder / "report.json"))
         evidence = folder / "evidence.json"
-        if version.source_format is SourceFormat.ONNX:
-            onnx = Stored(version.source_digest, version.source_size)
-        else:
-            onnx = await self._put(folder / "model.onnx")
         provenance = folder / "provenance.json"
         return Outcome(
-            onnx=onnx,
+            onnx=await self._put(folder / "model.onnx"),
             evidence=await self._put(evidence) if evidence.exists() else None,
             signature=signature,
             parity=parity,
@@ -158,7 +154,7 @@ class Registrar:
                 await self._publish(session, run, version)
             else:
                 reason = parity.reason or "the ONNX model does not answer as the original does"
-                await self._fail(session, run, VersionFailure(code="parity", reason=reason, advice=parity.advice))
+                await self._fail(session, run, Failure(code="parity", reason=reason, advice=parity.advice))
 
     async def _publish(self, session: WriteSession, run: JobRun, version: ModelVersion) -> None:
         VersionService(session).advance(version, VersionStatus.READY)
@@ -172,7 +168,7 @@ class Registrar:
             await aliases.point(full_name, wanted, version, version.created_by)
         record(session, "version.ready", f"{full_name}/{version.number}", version.organization_id)
 
-    async def _fail(self, session: WriteSession, run: JobRun, failure: VersionFailure) -> None:
+    async def _fail(self, session: WriteSession, run: JobRun, failure: Failure) -> None:
         service = VersionService(session)
         version = await service.get_for_job(UUID(run.payload["version_id"]))
         if version is None or version.status in {VersionStatus.READY, VersionStatus.FAILED}:
@@ -188,5 +184,5 @@ class Registrar:
 def _read(path: Path) -> bytes:
     """Read what the isolated process wrote, which is as trustworthy as the upload."""
     if path.is_symlink() or path.stat().st_size > MAX_RESULT:
-        raise SandboxFailure(VersionFailure(code="limit-exceeded", reason=f"{path.name} is too large"))
+        raise SandboxFailure(Failure(code="limit-exceeded", reason=f"{path.name} is too large"))
     return path.read_bytes()

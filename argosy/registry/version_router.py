@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from argosy.kit.errors import PreconditionFailed
-from argosy.kit.pagination import CursorPage, Page, map_page
+from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
 from argosy.kit.web.idempotency import Idempotency, idempotency
@@ -116,7 +116,7 @@ async def list_versions(
     """List the versions of a model."""
     model = await ModelReader(session).get(principal, org, name)
     page = await VersionReader(session).list(model, query, sort, status)
-    return map_page(page, lambda version: VersionRead.of(model, version))
+    return to_page(page, lambda version: VersionRead.of(model, version))
 
 
 @router.get("/versions/compare", responses=problems(VersionNotFound))
@@ -249,4 +249,4 @@ async def alias_history(
 ) -> Page[AliasChangeRead] | CursorPage[AliasChangeRead]:
     """Show where an alias has pointed, and who moved it."""
     model = await ModelReader(session).get(principal, org, name)
-    return map_page(await AliasReader(session).history(model, alias, query, sort), AliasChangeRead.of)
+    return to_page(await AliasReader(session).history(model, alias, query, sort), AliasChangeRead.of)

@@ -5,18 +5,19 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from argosy.conversion.errors import Failure
 from argosy.events.service import record
 from argosy.jobs.service import JobService
 from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.errors import Invalid, invalid
-from argosy.kit.pagination import CursorPage, Page, PageQuery
+from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
 from argosy.kit.web.etag import Precondition
 from argosy.kit.web.problems import tidy
 from argosy.registry.errors import SignatureNotDerived, VersionNotFound, VersionNotReady
 from argosy.registry.models import VERSION_TRANSITIONS, Model, ModelVersion, VersionStatus
 from argosy.registry.repository import ModelRepository, VersionRepository
-from argosy.registry.schemas import Comparison, FeatureUpdate, SignatureRead, VersionFailure, VersionUpdate
+from argosy.registry.schemas import Comparison, FeatureUpdate, SignatureRead, VersionUpdate
 from argosy.registry.uploads import Received
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import Signature
@@ -48,7 +49,7 @@ class VersionReader:
 
     async def list(
         self, model: Model, query: PageQuery, sort: str, status: VersionStatus | None
-    ) -> Page[ModelVersion] | CursorPage[ModelVersion]:
+    ) -> Listing[ModelVersion]:
         """Return the versions of a model."""
         statement = self.versions.of(model.id)
         if status is not None:
@@ -136,7 +137,7 @@ class VersionService(VersionReader):
         record(self._session, "version.updated", f"{model.full_name}/{number}", model.organization_id)
         return version
 
-    def advance(self, version: ModelVersion, status: VersionStatus, failure: VersionFailure | None = None) -> None:
+    def advance(self, version: ModelVersion, status: VersionStatus, failure: Failure | None = None) -> None:
         """Move a version along its states; raises `ValueError` for a move that the table does not have."""
         if status not in VERSION_TRANSITIONS[version.status]:
             raise ValueError(f"a version cannot go from {version.status} to {status}")

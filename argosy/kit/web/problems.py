@@ -20,13 +20,13 @@ from argosy.kit.db.dialects import is_disk_full, is_transient
 from argosy.kit.errors import (
     ArgosyError,
     Conflict,
-    ErrorItem,
     InsufficientStorage,
     Invalid,
     PreconditionFailed,
     Unavailable,
 )
 from argosy.kit.logs import get_logger
+from argosy.signature.errors import ErrorItem
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20

