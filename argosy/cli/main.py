@@ -3,7 +3,7 @@
 import typer
 
 from argosy import __version__
-from argosy.cli import db, server
+from argosy.cli import db, demo, login, models, organizations, server, work
 
 app = typer.Typer(
     name="argosy",
@@ -11,8 +11,20 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(db.app, name="db")
 app.command()(server.up)
+app.command()(demo.demo)
+app.command()(work.push)
+app.command()(work.predict)
+app.add_typer(models.models, name="models")
+app.add_typer(models.versions, name="versions")
+app.add_typer(models.alias, name="alias")
+app.add_typer(organizations.keys, name="keys")
+app.add_typer(organizations.orgs, name="orgs")
+app.add_typer(work.jobs, name="jobs")
+app.command()(work.usage)
+app.command()(login.login)
+app.command()(login.logout)
+app.add_typer(db.app, name="db")
 app.command()(server.openapi)
 
 

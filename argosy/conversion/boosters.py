@@ -1,9 +1,7 @@
-"""XGBoost and LightGBM inside scikit-learn's converter, and the repair LightGBM's thresholds need."""
+"""XGBoost and LightGBM inside scikit-learn's converter."""
 
 from typing import Any
 
-import numpy as np
-import onnx
 from skl2onnx import update_registered_converter
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes,
@@ -11,7 +9,7 @@ from skl2onnx.common.shape_calculator import (
 )
 
 from argosy.conversion.errors import ConversionError, missing_extra
-from argosy.conversion.thresholds import splits_of, steps_of
+from argosy.conversion.thresholds import steps_of
 
 _CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
 
@@ -71,30 +69,3 @@ def _register_lightgbm() -> None:
         convert_lightgbm,
         options={"split": None},
     )
-
-
-def floor_thresholds(proto: onnx.ModelProto, model: Any) -> None:  # noqa: ANN401 - any estimator
-    """Round LightGBM's thresholds down to float32.
-
-    LightGBM tests `x <= t` in float64. Rounded to the nearest float32 a threshold can end above `t`, and an `x` between
-    the two takes the wrong branch; rounded down, every float32 `x` takes the right one.
-    """
-    splits = [splits_of(step) for step in steps_of(model) if family(step) == "lightgbm"]
-    risen = {
-        float(np.float32(value))
-        for one in splits
-        for values in one.values()
-        for value in values
-        if np.float32(value) > value
-    }
-    if not risen:
-        return
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "nodes_values":
-                floored = [
-                    float(np.nextafter(np.float32(value), np.float32(-np.inf))) if value in risen else value
-                    for value in attribute.floats
-                ]
-                del attribute.floats[:]
-                attribute.floats.extend(floored)

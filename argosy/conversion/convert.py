@@ -37,7 +37,7 @@ def convert(model: Any, sample: object, *, nullable: bool = True) -> Conversion:
     `sample` is some rows of its inputs: a data frame, a matrix of shape (rows, features), columns by name, or texts.
     With `nullable=False` missing values will be refused at the door, and are not probed.
 
-    The ways to convert are tried in turn, and the first whose answers agree is taken; if none agrees, the last.
+    The ways to convert are tried in turn, and the first whose answers agree is taken; if none agrees, the likeliest.
 
     Raises `ConversionError` when the model cannot be converted, with the reason and what to do.
 
@@ -51,12 +51,13 @@ def convert(model: Any, sample: object, *, nullable: bool = True) -> Conversion:
     conversion: Conversion | None = None
     for strategy in strategies(model, rows):
         try:
-            conversion, agrees = _attempt(original, rows, evidence, strategy, nullable=nullable)
+            attempt, agrees = _attempt(original, rows, evidence, strategy, nullable=nullable)
         except ConversionError as error:
             failures.append(error)
             continue
         if agrees:
-            return conversion
+            return attempt
+        conversion = conversion or attempt
     if conversion is None:
         raise failures[0]
     return conversion

@@ -132,13 +132,14 @@ class Prober:
             if column >= len(self._sample.names):
                 continue
             chosen = self._random.permutation(values)[: min(THRESHOLDS_A_COLUMN, room)]
-            parts += [self._changed(self._sample.names[column], at, 1) for value in chosen for at in _around(value)]
+            name = self._sample.names[column]
+            parts += [self._changed(name, at, 1) for value in chosen for at in _around(value, single=self._single)]
         return pd.concat(parts[:MAX_THRESHOLD_ROWS], ignore_index=True) if parts else None
 
 
-def _around(value: float) -> Iterator[float]:
-    # Neighbours on the float32 grid: finer ones would not outlive the model's own cast to float32.
-    single = np.float32(value)
-    for at in (single, np.nextafter(single, np.float32(-np.inf)), np.nextafter(single, np.float32(np.inf))):
-        if np.isfinite(at):
-            yield float(at)
+def _around(value: float, *, single: bool) -> Iterator[float]:
+    # Neighbours on the grid of the model's inputs: finer ones would not outlive the cast to float32.
+    at = np.float32(value) if single else np.float64(value)
+    for near in (at, np.nextafter(at, at.dtype.type(-np.inf)), np.nextafter(at, at.dtype.type(np.inf))):
+        if np.isfinite(near):
+            yield float(near)

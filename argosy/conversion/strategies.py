@@ -10,8 +10,9 @@ import onnx
 import pandas as pd
 
 from argosy.conversion.errors import ConversionError, missing_extra
+from argosy.conversion.exact import restore_thresholds
 from argosy.conversion.frames import Sample, is_text
-from argosy.conversion.thresholds import is_tree_model, steps_of
+from argosy.conversion.thresholds import is_tree_model, splits_in_double, steps_of
 
 try:
     from skl2onnx import convert_sklearn
@@ -56,8 +57,9 @@ def strategies(model: Any, sample: Sample) -> Iterator[Strategy]:  # noqa: ANN40
     Trees after a transformation need float64: scikit-learn scales in float64 and casts to float32 before the trees, and
     a scaled value that is off in the last digit takes another branch.
     """
-    transformed = len(steps_of(model)) > 1 and any(is_tree_model(step) for step in steps_of(model))
-    first = Strategy(single=not transformed)
+    steps = steps_of(model)
+    transformed = len(steps) > 1 and any(is_tree_model(step) for step in steps)
+    first = Strategy(single=not transformed and not any(splits_in_double(step) for step in steps))
     yield first
     if not all(is_text(sample.frame[name]) for name in sample.names):
         yield Strategy(single=not first.single)
@@ -79,7 +81,8 @@ def to_onnx(model: Any, sample: Sample, strategy: Strategy) -> onnx.ModelProto: 
             f"{type(steps_of(model)[-1]).__name__} cannot be converted to ONNX: {reason}",
             "use an estimator that converts (docs/conversion.md lists them), or export ONNX yourself and push that",
         ) from error
-    boosters.floor_thresholds(converted, model)
+    if not strategy.single:
+        restore_thresholds(converted, model)
     return converted
 
 
@@ -172,7 +175,7 @@ def _prepared(model: Any, *, casts: bool) -> Any:  # noqa: ANN401 - any estimato
     if isinstance(model, Pipeline):
         steps = []
         for name, step in model.steps:
-            if casts and is_tree_model(step) and boosters.family(step) in {"sklearn", "xgboost"}:
+            if casts and is_tree_model(step) and not splits_in_double(step):
                 steps.append((f"{name}_cast", CastTransformer(dtype=np.float32).fit(None)))
             steps.append((name, _prepared(step, casts=casts)))
         prepared = copy.copy(model)

@@ -37,6 +37,11 @@ def splits_of(model: Any) -> Splits:  # noqa: ANN401 - any estimator
     return {column: sorted(set(values)) for column, values in splits.items()}
 
 
+def splits_in_double(model: Any) -> bool:  # noqa: ANN401 - any estimator
+    """Tell whether a tree model compares in float64: LightGBM and HistGradientBoosting; the others cast to float32."""
+    return hasattr(model, "booster_") or hasattr(model, "_predictors")
+
+
 def _trees(model: Any) -> list[Any]:  # noqa: ANN401 - any estimator
     if hasattr(model, "tree_"):
         return [model]

@@ -1,0 +1,24 @@
+"""The Python SDK.
+
+>>> from argosy.client import Argosy
+>>> client = Argosy("http://127.0.0.1:8000", api_key="ak_…")
+>>> version = client.push(pipeline, name="iris", sample=X)
+>>> client.predict("iris", X.head(3)).labels
+['setosa', 'setosa', 'setosa']
+"""
+
+from argosy.client.asynchronous import AsyncArgosy
+from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, PushFailed
+from argosy.client.results import Prediction
+from argosy.client.synchronous import Argosy
+from argosy.conversion.errors import ConversionError
+
+__all__ = [
+    "Argosy",
+    "ArgosyAPIError",
+    "ArgosyConnectionError",
+    "AsyncArgosy",
+    "ConversionError",
+    "Prediction",
+    "PushFailed",
+]

@@ -1,0 +1,173 @@
+"""What the SDK returns: the wire shapes, typed. Fields that a newer server adds are kept."""
+
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from argosy.conversion.errors import Failure
+from argosy.conversion.report import ParityReport
+from argosy.signature.spec import Scalar, Signature
+
+T = TypeVar("T")
+
+
+class Result(BaseModel):
+    """Something the server answered."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+
+class User(Result):
+    """An account."""
+
+    id: UUID
+    email: str
+    username: str
+    full_name: str | None = None
+
+
+class Organization(Result):
+    """An organization."""
+
+    id: UUID
+    slug: str
+    name: str
+    personal: bool
+
+
+class ApiKey(Result):
+    """An API key; `key` is there only when it was just made."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    key: str | None = None
+
+
+class Model(Result):
+    """A model."""
+
+    id: UUID
+    name: str
+    full_name: str
+    description: str | None = None
+    visibility: str
+    task: str | None = None
+    tags: list[str] = []
+    last_version: int
+    aliases: dict[str, int] = {}
+    revision: int
+
+
+class Version(Result):
+    """A version of a model."""
+
+    id: UUID
+    model: str
+    version: int
+    status: str
+    signature: Signature | None = None
+    parity: ParityReport | None = None
+    parameters: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    error: Failure | None = None
+    job_id: UUID | None = None
+    revision: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the version is ready or has failed."""
+        return self.status in {"ready", "failed"}
+
+
+class Alias(Result):
+    """An alias."""
+
+    name: str
+    version: int
+    revision: int
+
+
+class AliasChange(Result):
+    """One move of an alias."""
+
+    alias: str
+    from_version: int | None
+    to_version: int | None
+    changed_by: UUID
+    created_at: datetime
+
+
+class Job(Result):
+    """A job."""
+
+    id: UUID
+    kind: str
+    status: str
+    progress: dict[str, int]
+    error: str | None = None
+    result_url: str | None = None
+
+
+class UsageRow(Result):
+    """Calls and rows of one group."""
+
+    principal_id: UUID | None = None
+    model: str | None = None
+    version: int | None = None
+    day: date | None = None
+    calls: int
+    rows: int
+
+
+class Usage(Result):
+    """Usage of an organization."""
+
+    items: list[UsageRow]
+    calls: int
+    rows: int
+
+
+class CursorPage(Result, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class Prediction(Result):
+    """The answer to one prediction call, one prediction a row."""
+
+    id: UUID
+    model: str
+    version: int
+    predictions: list[dict[str, JsonValue]]
+    latency_ms: float | None = None
+    request_id: str | None = None
+
+    @property
+    def labels(self) -> list[Scalar]:
+        """The labels, of a classifier, a clusterer or an outlier detector."""
+        return [row["label"] for row in self.predictions]  # type: ignore[misc]
+
+    @property
+    def probabilities(self) -> list[dict[str, float]]:
+        """The probability of each class by name, of a classifier."""
+        return [row["probabilities"] for row in self.predictions]  # type: ignore[misc]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values of a regressor, of shape (rows,) or (rows, values)."""
+        key = "value" if "value" in self.predictions[0] else "values"
+        return np.array([row[key] for row in self.predictions], dtype=float)
+
+    def probability_matrix(self) -> NDArray[np.float64]:
+        """The probabilities of shape (rows, classes), in the order of the model's classes."""
+        return np.array([list(row.values()) for row in self.probabilities], dtype=float)

@@ -1,0 +1,80 @@
+"""Exact thresholds for tree models that compare in float64.
+
+LightGBM and HistGradientBoosting test `x <= t` in float64, and put `t` in the middle between two values seen. The
+converters write `t` as float32, and a value like 3.9 that lies on the middle then takes the wrong branch, silently.
+Version 3 of ONNX's tree operators (ai.onnx.ml) has float64 thresholds; they are put there, and the cast to float32
+before the trees is taken out.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from argosy.conversion.thresholds import splits_in_double, splits_of, steps_of
+
+TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
+AS_TENSOR = ("nodes_values", "nodes_hitrates", "base_values", "class_weights", "target_weights")
+LEAF = b"LEAF"
+Candidates = dict[tuple[int, float], list[float]]
+
+
+def restore_thresholds(proto: onnx.ModelProto, model: Any) -> None:  # noqa: ANN401 - any estimator
+    """Write the float64 thresholds of a model into its graph, whose inputs are float64."""
+    steps = [step for step in steps_of(model) if splits_in_double(step)]
+    nodes = [node for node in proto.graph.node if node.op_type in TREES]
+    if len(steps) != 1 or not nodes:
+        return
+    exact: Candidates = defaultdict(list)
+    for column, values in splits_of(steps[0]).items():
+        for value in values:
+            exact[column, float(np.float32(value))].append(value)
+    for node in nodes:
+        _bypass_cast(proto.graph, node)
+        _widen(node, exact)
+        _declare_float(proto.graph, node)
+    _require_version_3(proto)
+
+
+def _widen(node: onnx.NodeProto, exact: Candidates) -> None:
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    columns = attributes["nodes_featureids"].ints
+    modes = attributes["nodes_modes"].strings
+    for name in AS_TENSOR:
+        if name not in attributes:
+            continue
+        values = np.array(attributes[name].floats, dtype=np.float64)
+        if name == "nodes_values":
+            for index, value in enumerate(attributes[name].floats):
+                if modes[index] != LEAF:
+                    # Two thresholds of a column that are one float32 are too close for any sample to tell apart.
+                    values[index] = exact.get((columns[index], value), [value])[0]
+        node.attribute.remove(attributes[name])
+        node.attribute.append(onnx.helper.make_attribute(f"{name}_as_tensor", numpy_helper.from_array(values)))
+
+
+def _declare_float(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
+    # Whatever the thresholds are, the operators answer in float32.
+    for value in (*graph.output, *graph.value_info):
+        if value.name in node.output and value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE:
+            value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+
+
+def _bypass_cast(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
+    makers = {name: maker for maker in graph.node for name in maker.output}
+    maker = makers.get(node.input[0])
+    if maker is None or maker.op_type != "Cast":
+        return
+    target = next(attribute.i for attribute in maker.attribute if attribute.name == "to")
+    if target == onnx.TensorProto.FLOAT:
+        node.input[0] = maker.input[0]
+        if not any(maker.output[0] in other.input for other in graph.node):
+            graph.node.remove(maker)
+
+
+def _require_version_3(proto: onnx.ModelProto) -> None:
+    for opset in proto.opset_import:
+        if opset.domain == "ai.onnx.ml":
+            opset.version = 3
