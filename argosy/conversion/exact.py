@@ -6,19 +6,18 @@ Version 3 of ONNX's tree operators (ai.onnx.ml) has float64 thresholds; they are
 before the trees is taken out.
 """
 
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from argosy.conversion.thresholds import splits_in_double, splits_of, steps_of
+from argosy.conversion.thresholds import splits_in_double, steps_of, trees_of
 
 TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
 AS_TENSOR = ("nodes_values", "nodes_hitrates", "base_values", "class_weights", "target_weights")
 LEAF = b"LEAF"
-Candidates = dict[tuple[int, float], list[float]]
+Candidates = dict[tuple[int, int, float], float]
 
 
 def restore_thresholds(proto: onnx.ModelProto, model: Any) -> None:  # noqa: ANN401 - any estimator
@@ -27,10 +26,11 @@ def restore_thresholds(proto: onnx.ModelProto, model: Any) -> None:  # noqa: ANN
     nodes = [node for node in proto.graph.node if node.op_type in TREES]
     if len(steps) != 1 or not nodes:
         return
-    exact: Candidates = defaultdict(list)
-    for column, values in splits_of(steps[0]).items():
-        for value in values:
-            exact[column, float(np.float32(value))].append(value)
+    exact: Candidates = {
+        (number, column, float(np.float32(value))): value
+        for number, tree in enumerate(trees_of(steps[0]))
+        for column, value in tree
+    }
     for node in nodes:
         _bypass_cast(proto.graph, node)
         _widen(node, exact)
@@ -41,6 +41,7 @@ def restore_thresholds(proto: onnx.ModelProto, model: Any) -> None:  # noqa: ANN
 def _widen(node: onnx.NodeProto, exact: Candidates) -> None:
     attributes = {attribute.name: attribute for attribute in node.attribute}
     columns = attributes["nodes_featureids"].ints
+    trees = attributes["nodes_treeids"].ints
     modes = attributes["nodes_modes"].strings
     for name in AS_TENSOR:
         if name not in attributes:
@@ -49,16 +50,19 @@ def _widen(node: onnx.NodeProto, exact: Candidates) -> None:
         if name == "nodes_values":
             for index, value in enumerate(attributes[name].floats):
                 if modes[index] != LEAF:
-                    # Two thresholds of a column that are one float32 are too close for any sample to tell apart.
-                    values[index] = exact.get((columns[index], value), [value])[0]
+                    values[index] = exact.get((trees[index], columns[index], value), value)
         node.attribute.remove(attributes[name])
         node.attribute.append(onnx.helper.make_attribute(f"{name}_as_tensor", numpy_helper.from_array(values)))
 
 
 def _declare_float(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
     # Whatever the thresholds are, the operators answer in float32.
+    names = set(node.output)
+    for other in graph.node:
+        if other.op_type == "Identity" and other.input[0] in names:
+            names.update(other.output)
     for value in (*graph.output, *graph.value_info):
-        if value.name in node.output and value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE:
+        if value.name in names and value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE:
             value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
 
 

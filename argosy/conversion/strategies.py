@@ -12,7 +12,7 @@ import pandas as pd
 from argosy.conversion.errors import ConversionError, missing_extra
 from argosy.conversion.exact import restore_thresholds
 from argosy.conversion.frames import Sample, is_text
-from argosy.conversion.thresholds import is_tree_model, splits_in_double, steps_of
+from argosy.conversion.thresholds import is_tree_model, splits_in_double, splits_of, steps_of
 
 try:
     from skl2onnx import convert_sklearn
@@ -68,6 +68,7 @@ def strategies(model: Any, sample: Sample) -> Iterator[Strategy]:  # noqa: ANN40
 def to_onnx(model: Any, sample: Sample, strategy: Strategy) -> onnx.ModelProto:  # noqa: ANN401 - any estimator
     """Convert an estimator; raises `ConversionError`."""
     boosters.register(model)
+    _refuse_missing_splits(model)
     prepared = _prepared(model, casts=not strategy.single)
     types = _initial_types(model, sample, strategy)
     try:
@@ -84,6 +85,18 @@ def to_onnx(model: Any, sample: Sample, strategy: Strategy) -> onnx.ModelProto: 
     if not strategy.single:
         restore_thresholds(converted, model)
     return converted
+
+
+def _refuse_missing_splits(model: Any) -> None:  # noqa: ANN401 - any estimator
+    for step in _nested(model):
+        thresholds = [value for values in splits_of(step).values() for value in values]
+        if not np.isfinite(thresholds).all():
+            # A split between missing and present has an infinite threshold, on which the converter never ends.
+            raise ConversionError(
+                "unsupported-model",
+                f"{type(step).__name__} was fitted with missing values and splits on them, which the converter drops",
+                "impute them in the pipeline (SimpleImputer), or use HistGradientBoosting, XGBoost or LightGBM",
+            )
 
 
 def _convert(model: Any, types: list[tuple[str, Any]]) -> onnx.ModelProto:  # noqa: ANN401 - any estimator
@@ -176,7 +189,7 @@ def _prepared(model: Any, *, casts: bool) -> Any:  # noqa: ANN401 - any estimato
         steps = []
         for name, step in model.steps:
             if casts and is_tree_model(step) and not splits_in_double(step):
-                steps.append((f"{name}_cast", CastTransformer(dtype=np.float32).fit(None)))
+                steps.append((f"{name}_cast", CastTransformer(dtype=np.float32).fit(np.zeros((1, 1)))))
             steps.append((name, _prepared(step, casts=casts)))
         prepared = copy.copy(model)
         prepared.steps = steps

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 Splits = dict[int, list[float]]
+Tree = list[tuple[int, float]]
 
 
 def steps_of(model: Any) -> list[Any]:  # noqa: ANN401 - any estimator
@@ -22,19 +23,26 @@ def is_tree_model(model: Any) -> bool:  # noqa: ANN401 - any estimator
 
 def splits_of(model: Any) -> Splits:  # noqa: ANN401 - any estimator
     """Return split thresholds by column, for an estimator that splits on its own inputs."""
-    splits: Splits = defaultdict(list)
+    splits: dict[int, set[float]] = defaultdict(set)
+    for tree in trees_of(model):
+        for column, value in tree:
+            splits[column].add(value)
+    return {column: sorted(values) for column, values in splits.items()}
+
+
+def trees_of(model: Any) -> list[Tree]:  # noqa: ANN401 - any estimator
+    """Return the columns and thresholds of each tree, in the order in which converters number the trees."""
     if hasattr(model, "get_booster"):
-        _from_xgboost(model.get_booster(), splits)
-    elif hasattr(model, "booster_"):
-        _from_lightgbm(model.booster_, splits)
-    elif hasattr(model, "_predictors"):
-        _from_histogram(model, splits)
-    else:
-        for tree in _trees(model):
-            inner = tree.tree_.feature >= 0
-            for column, value in zip(tree.tree_.feature[inner], tree.tree_.threshold[inner], strict=True):
-                splits[int(column)].append(float(value))
-    return {column: sorted(set(values)) for column, values in splits.items()}
+        return _from_xgboost(model.get_booster())
+    if hasattr(model, "booster_"):
+        return _from_lightgbm(model.booster_)
+    if hasattr(model, "_predictors"):
+        return _from_histogram(model)
+    return [_from_arrays(tree.tree_.feature, tree.tree_.threshold, tree.tree_.feature >= 0) for tree in _trees(model)]
+
+
+def _from_arrays(columns: Any, values: Any, inner: Any) -> Tree:  # noqa: ANN401 - arrays
+    return [(int(column), float(value)) for column, value in zip(columns[inner], values[inner], strict=True)]
 
 
 def splits_in_double(model: Any) -> bool:  # noqa: ANN401 - any estimator
@@ -54,31 +62,41 @@ def _trees(model: Any) -> list[Any]:  # noqa: ANN401 - any estimator
     return [tree for tree in np.asarray(found, dtype=object).ravel() if hasattr(tree, "tree_")]
 
 
-def _from_histogram(model: Any, splits: Splits) -> None:  # noqa: ANN401 - HistGradientBoosting*
+def _from_histogram(model: Any) -> list[Tree]:  # noqa: ANN401 - HistGradientBoosting*
+    found = []
     for iteration in model._predictors:  # noqa: SLF001 - there is no public way to the thresholds
         for predictor in iteration:
             nodes = predictor.nodes
-            inner = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)]
-            for column, value in zip(inner["feature_idx"], inner["num_threshold"], strict=True):
-                if np.isfinite(value):
-                    splits[int(column)].append(float(value))
+            inner = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0) & np.isfinite(nodes["num_threshold"])
+            found.append(_from_arrays(nodes["feature_idx"], nodes["num_threshold"], inner))
+    return found
 
 
-def _from_xgboost(booster: Any, splits: Splits) -> None:  # noqa: ANN401 - xgboost.Booster
+def _from_xgboost(booster: Any) -> list[Tree]:  # noqa: ANN401 - xgboost.Booster
     names = booster.feature_names or [f"f{index}" for index in range(booster.num_features())]
     position = {name: index for index, name in enumerate(names)}
-    pending = [json.loads(tree) for tree in booster.get_dump(dump_format="json")]
-    while pending:
-        node = pending.pop()
-        if isinstance(node.get("split_condition"), int | float) and node["split"] in position:
-            splits[position[node["split"]]].append(float(node["split_condition"]))
-        pending.extend(node.get("children", []))
+    found = []
+    for text in booster.get_dump(dump_format="json"):
+        tree: Tree = []
+        pending = [json.loads(text)]
+        while pending:
+            node = pending.pop()
+            if isinstance(node.get("split_condition"), int | float) and node["split"] in position:
+                tree.append((position[node["split"]], float(node["split_condition"])))
+            pending.extend(node.get("children", []))
+        found.append(tree)
+    return found
 
 
-def _from_lightgbm(booster: Any, splits: Splits) -> None:  # noqa: ANN401 - lightgbm.Booster
-    pending = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-    while pending:
-        node = pending.pop()
-        if node.get("decision_type") == "<=":
-            splits[int(node["split_feature"])].append(float(node["threshold"]))
-        pending.extend(node[side] for side in ("left_child", "right_child") if side in node)
+def _from_lightgbm(booster: Any) -> list[Tree]:  # noqa: ANN401 - lightgbm.Booster
+    found = []
+    for described in booster.dump_model()["tree_info"]:
+        tree: Tree = []
+        pending = [described["tree_structure"]]
+        while pending:
+            node = pending.pop()
+            if node.get("decision_type") == "<=":
+                tree.append((int(node["split_feature"]), float(node["threshold"])))
+            pending.extend(node[side] for side in ("left_child", "right_child") if side in node)
+        found.append(tree)
+    return found
