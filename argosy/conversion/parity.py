@@ -16,6 +16,7 @@ from argosy.conversion.report import Check, Tolerance, Worst
 from argosy.signature.spec import Output, Role, Signature
 
 Array = NDArray[Any]
+LARGEST = 1e12
 
 
 def compare(
@@ -99,7 +100,7 @@ def _worst_label(output: Output, row: int | None, expected: Array, got: Array) -
     if row is None:
         return None
     return Worst(
-        difference=np.inf, row=row, output=output.name, expected=_plain(expected[row]), actual=_plain(got[row])
+        difference=LARGEST, row=row, output=output.name, expected=_plain(expected[row]), actual=_plain(got[row])
     )
 
 
@@ -120,11 +121,11 @@ def _numbers(
     ratio[np.isnan(ratio)] = np.inf
     row, column = np.unravel_index(int(ratio.argmax()), ratio.shape)
     worst = Worst(
-        difference=float(ratio[row, column]),
+        difference=min(float(ratio[row, column]), LARGEST),
         row=int(row),
         output=output.name,
-        expected=float(wanted[row, column]),
-        actual=float(actual[row, column]),
+        expected=_plain(wanted[row, column]),
+        actual=_plain(actual[row, column]),
     )
     return worst, None
 
@@ -136,4 +137,6 @@ def _explain(worst: Worst | None) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - an element of an array
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    # JSON has no number for these.
+    return plain if not isinstance(plain, float) or np.isfinite(plain) else str(plain)

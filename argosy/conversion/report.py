@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from argosy.conversion.evidence import Kind
 
@@ -17,9 +17,7 @@ class Tolerance(BaseModel):
 class Worst(BaseModel):
     """The largest difference, and where it is."""
 
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-    difference: float = Field(description="In units of the tolerance for a number, 1 for a label.")
+    difference: float = Field(description="In units of the tolerance; 1e12 at most, and for a label.")
     row: int
     output: str
     expected: Any

@@ -17,6 +17,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from argosy.kit.db.session import ReadSession
+from argosy.kit.db.types import UTCDateTime
 from argosy.kit.errors import invalid
 from argosy.kit.schemas import Schema
 
@@ -128,7 +129,7 @@ def _encode(value: object, row_id: UUID) -> str:
 def _decode(cursor: str, key: InstrumentedAttribute[Any]) -> tuple[Any, UUID]:
     try:
         value, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        expected = key.type.python_type
+        expected = datetime if isinstance(key.type, UTCDateTime) else key.type.python_type
         typed = datetime.fromisoformat(value) if expected is datetime else value
         if not isinstance(typed, expected) or (isinstance(typed, datetime) and typed.tzinfo is None):
             raise TypeError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, exists, or_, select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from argosy.kit.principal import Principal
 from argosy.kit.repository import Repository, TenantRepository
@@ -31,7 +31,7 @@ class ModelRepository(TenantRepository[Model]):
         return self._joined().where(Model.visibility == Visibility.PUBLIC)
 
     def _joined(self) -> Select[Model]:
-        return select(Model).join(Model.organization).options(joinedload(Model.organization))
+        return select(Model).join(Model.organization).options(contains_eager(Model.organization))
 
     @staticmethod
     def named(statement: Select[Model], org: str, name: str) -> Select[Model]:

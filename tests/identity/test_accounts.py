@@ -14,13 +14,13 @@ async def test_registering_makes_a_user_with_a_personal_organization(client: htt
     response = await client.post("/api/v1/auth/register", json=account)
     assert response.status_code == 201
     assert response.json() == {
-        "id": IsUUID(7),
+        "id": IsUUID(),
         "email": "ada@example.org",
         "username": "ada",
         "full_name": "Ada L.",
         "is_admin": False,
         "revision": 1,
-        "organization": {"id": IsUUID(7), "slug": "ada"},
+        "organization": {"id": IsUUID(), "slug": "ada"},
         "created_at": IsStr(regex=r".*Z"),
         "updated_at": IsStr(regex=r".*Z"),
     }

