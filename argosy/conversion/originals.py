@@ -68,6 +68,12 @@ class Original:
 
 
 def _task(model: Any) -> Task:  # noqa: ANN401 - any estimator
+    if not (hasattr(model, "predict") or hasattr(model, "transform")):
+        raise ConversionError(
+            "not-a-model",
+            f"{type(model).__name__} neither predicts nor transforms new rows",
+            "push a fitted estimator or pipeline",
+        )
     if base.is_classifier(model):
         return Task.CLASSIFICATION
     if base.is_regressor(model):
@@ -76,11 +82,7 @@ def _task(model: Any) -> Task:  # noqa: ANN401 - any estimator
         return Task.OUTLIER_DETECTION
     if base.is_clusterer(model) and hasattr(model, "predict"):
         return Task.CLUSTERING
-    if hasattr(model, "transform") or hasattr(model, "predict"):
-        return Task.OTHER
-    raise ConversionError(
-        "not-a-model", f"{type(model).__name__} neither predicts nor transforms", "push a fitted estimator or pipeline"
-    )
+    return Task.OTHER
 
 
 def _scalar(label: Any) -> Scalar:  # noqa: ANN401 - an element of classes_

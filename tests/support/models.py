@@ -95,9 +95,10 @@ async def upload(
 
 
 async def settled(caller: Caller, name: str, number: int = 1, seconds: float = 60) -> dict[str, Any]:
+    version: dict[str, Any] = {}
     for _ in range(int(seconds * 20)):
         response = await caller.get(f"/models/{caller.username}/{name}/versions/{number}")
-        version: dict[str, Any] = response.json()
+        version = response.json()
         if version["status"] in {"ready", "failed"}:
             return version
         await asyncio.sleep(0.05)
