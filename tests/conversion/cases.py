@@ -256,6 +256,6 @@ SUSPECTS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "binary SVC with probabilities": lambda: _suspect(SVC(probability=True, random_state=0)),
     "binary NuSVC": lambda: _suspect(NuSVC()),
     "binary NuSVC with probabilities": lambda: _suspect(NuSVC(probability=True, random_state=0)),
-    "IsolationForest": lambda: _suspect(IsolationForest(20, random_state=0)),
+    "IsolationForest": lambda: _suspect(IsolationForest(n_estimators=20, random_state=0)),
     "LDA with shrinkage": lambda: _suspect(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")),
 }
