@@ -116,7 +116,7 @@ def test_a_pickle_of_ones_own_is_converted_here(shell: Shell, tmp_path: Path) ->
 
 def test_signing_in_stores_a_private_file(client: Argosy, tmp_path: Path) -> None:
     shell = Shell(tmp_path, client.url, None)
-    assert "Authentication" in shell.run("models", "list", code=1) or True
+    assert "send an API key" in shell.run("models", "list", code=1)
     shell.run("login", typed=f"{client._api_key}\n")
     stored = tmp_path / ".config" / "argosy" / "credentials.json"
     assert stored.stat().st_mode & 0o777 == 0o600
@@ -164,4 +164,3 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, name: str
     shell.environment |= {"ARGOSY_DATA_DIR": str(tmp_path / "data"), name: value}
     shown = shell.run("up", code=2)
     assert said in shown
-    assert value not in shown.replace(said, "") or value in {"many", "maybe"}

@@ -1,10 +1,12 @@
 """When the SDK tries again, how long it waits, and what it raises."""
 
+import asyncio
+import time
 from typing import Any
 
 import httpx2
 import pytest
-from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, asynchronous, synchronous
+from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, asynchronous
 from argosy.client.payloads import prediction_body
 
 
@@ -35,7 +37,7 @@ MODEL = {
 
 def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> tuple[Argosy, list[float]]:
     slept: list[float] = []
-    monkeypatch.setattr(synchronous.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     made = Argosy("http://argosy.test", api_key="ak_x", organization="o")
     made._http = httpx2.Client(transport=httpx2.MockTransport(server))
     return made, slept
@@ -84,7 +86,7 @@ async def test_the_asynchronous_client_retries_alike(monkeypatch: pytest.MonkeyP
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(asynchronous.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     server = Server(
         httpx2.ConnectError("away"),
         httpx2.Response(429, headers={"Retry-After": "2"}),

@@ -70,9 +70,8 @@ async def test_a_failing_consumer_is_tried_again_and_the_other_is_not_told_twice
     await dispatcher.dispatch_due()
     assert (good.seen, bad.seen) == (["a"], [])
     async with database.write() as session:
-        (await session.scalars(select(Event))).one().next_attempt_at = (
-            (await session.scalars(select(Event))).one().created_at
-        )
+        event = (await session.scalars(select(Event))).one()
+        event.next_attempt_at = event.created_at
     await dispatcher.dispatch_due()
     assert (good.seen, bad.seen) == (["a"], ["a"])
     assert await due(database) == 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from argosy.kit.db.session import Database, UnitOfWork
@@ -36,8 +37,8 @@ async def test_concurrent_increments_are_all_counted(database: Database) -> None
             row.name = str(int(row.name if row.name.isdigit() else 0) + 1)
 
     await asyncio.gather(*(increment() for _ in range(60)))
-    async with database.read() as session:
-        assert (await session.scalars(select(Organization))).one().name == "60"
+    async with database.read() as reader:
+        assert (await reader.scalars(select(Organization))).one().name == "60"
 
 
 async def test_a_read_session_cannot_write(database: Database) -> None:
@@ -103,7 +104,7 @@ async def test_a_busy_database_answers_503_in_time(database: Database) -> None:
         await impatient.dispose()
 
 
-async def test_writers_of_one_process_are_served_in_order_or_told_to_come_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_writers_of_one_process_are_served_in_order_or_told_to_come_back(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/a.db", DatabaseSettings(timeout=0.2))
     async with database.write(), asyncio.timeout(2):
         with pytest.raises(Unavailable) as refused:
