@@ -1,25 +1,27 @@
 """A signature made ready to serve: the one class protocols use."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import AfterValidator, WithJsonSchema
 
 from argosy.signature import jsonschema
-from argosy.signature.fields import field_type
-from argosy.signature.parsing import RequestParser
+from argosy.signature.arrays import ScalarReader
+from argosy.signature.columns import TableReader, nested
+from argosy.signature.parse import RequestParser
 from argosy.signature.predictions import Prediction, PredictionEncoder
-from argosy.signature.spec import Feature, Signature
-from argosy.signature.tensors import Batch, TensorPacker
-
-Schema = dict[str, Any]
+from argosy.signature.schema import Schema, check_carrier, nested_schema, row_model, scalar_type
+from argosy.signature.spec import DType, Feature, Signature
+from argosy.signature.tensors import Batch
 
 
 class CompiledSignature:
     """What passes `parse` fits the model, and nothing else does.
 
-    The Pydantic model of a row is built once, here: keep one instance a version.
+    The Pydantic model of a row is built once, here: keep one instance a version. Raises ValueError for a signature
+    whose tensors cannot carry its features.
 
     >>> signature = CompiledSignature(version_signature)
     >>> batch = signature.parse(b'{"rows": [{"sepal_length": 5.1, ...}]}', max_rows=1000)
@@ -29,26 +31,37 @@ class CompiledSignature:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
-        self.row_model = _row_model(signature)
-        fields = self.row_model.model_fields
-        adapters: dict[str, TypeAdapter[list[Any]]] = {
-            feature.name: TypeAdapter(list[fields[f"feature_{position}"].rebuild_annotation()])  # type: ignore[arg-type,misc]
-            for position, feature in enumerate(signature.inputs)
-        }
-        self._parser = RequestParser(adapters, batched=signature.batched)
-        self._packer = TensorPacker(signature)
+        held_in = {tensor.name: tensor.dtype for tensor in signature.tensors}
+        types: dict[str, Any] = {}
+        scalars: dict[str, ScalarReader] = {}
+        for feature in signature.inputs:
+            dtype = held_in[feature.tensor]
+            check_carrier(feature, dtype)
+            scalars[feature.name] = ScalarReader(feature, dtype)
+            types[feature.name] = _field_type(feature, dtype, scalars[feature.name])
+        self.row_model = row_model(signature, types)
+        self._nullable_floats = {one.name for one in signature.inputs if one.nullable and one.dtype.is_float}
+        self._parser = RequestParser([feature.name for feature in signature.inputs], batched=signature.batched)
+        self._reader = TableReader(signature, self.row_model, scalars)
         self._encoder = PredictionEncoder(signature)
 
     def parse(self, body: bytes, *, max_rows: int) -> Batch:
         """Read a JSON request into tensors; raises `InvalidInput`."""
-        columns, rows = self._parser.parse(body, max_rows)
-        return self._packer.pack(columns, rows)
+        return self._reader.read(self._parser.parse(body, max_rows))
 
-    def to_tensors(self, columns: Mapping[str, Sequence[Any]]) -> Batch:
-        """Check columns given as Python values and pack them into tensors; raises `InvalidInput`."""
-        listed = {name: list(values) for name, values in columns.items()}
-        checked = self._parser.check(listed, lambda name, row: ["columns", name, row])
-        return self._packer.pack(checked, len(next(iter(checked.values()))))
+    def to_tensors(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Batch:
+        """Check columns of Python values or arrays and pack them into tensors; raises `InvalidInput`.
+
+        NaN stands for null here, as it does in data frames and arrays.
+        """
+        listed = {name: self._listed(name, values) for name, values in columns.items()}
+        return self._reader.read(self._parser.from_columns(listed))
+
+    def _listed(self, name: str, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
+        listed: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+        if name not in self._nullable_floats:
+            return listed
+        return [None if isinstance(value, float) and value != value else value for value in listed]  # noqa: PLR0124 - NaN
 
     def encode(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> list[Prediction]:
         """Return one prediction a row from the graph's outputs."""
@@ -79,17 +92,9 @@ class CompiledSignature:
         return {"rows": [{feature.name: jsonschema.example_value(feature) for feature in self.signature.inputs}]}
 
 
-def _row_model(signature: Signature) -> type[BaseModel]:
-    # A feature may be called anything, also what is no Python name: the attribute is a position, the alias the name.
-    fields: dict[str, Any] = {
-        f"feature_{position}": (
-            field_type(feature),
-            Field(alias=feature.name, title=feature.name, description=feature.description, examples=_examples(feature)),
-        )
-        for position, feature in enumerate(signature.inputs)
-    }
-    return create_model("Row", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields)
-
-
-def _examples(feature: Feature) -> list[Any] | None:
-    return None if feature.example is None else [feature.example]
+def _field_type(feature: Feature, held_in: DType, scalar: ScalarReader) -> Any:  # noqa: ANN401 - made at run time
+    element = scalar_type(feature, held_in)
+    if not feature.shape:
+        return element
+    schema = WithJsonSchema(nested_schema(feature), mode="validation")
+    return Annotated[list[Any], AfterValidator(nested(feature, scalar, element)), schema]

@@ -29,8 +29,3 @@ class InvalidInput(ValueError):
         hidden = more + max(len(errors) - MAX_ERRORS, 0)
         if hidden:
             self.errors.append(ErrorItem(loc=[], msg=f"and {hidden} more errors", type="too_many_errors"))
-
-
-def item(loc: Sequence[str | int], msg: str, kind: str) -> ErrorItem:
-    """Return an error item; names that a client made up are cut."""
-    return ErrorItem(loc=[part if isinstance(part, int) else part[:MAX_NAME] for part in loc], msg=msg, type=kind)

@@ -1,15 +1,16 @@
-"""JSON Schema 2020-12 of what goes in and what comes out."""
+"""JSON Schema 2020-12 of what goes in and what comes out, and an example."""
 
+import math
 from typing import Any
 
 from pydantic import BaseModel
 
-from argosy.signature.fields import JSON_TYPES
-from argosy.signature.predictions import is_vector, key
-from argosy.signature.spec import Feature, Output, Role, Scalar, Signature
+from argosy.signature.predictions import class_name, is_vector, keys
+from argosy.signature.schema import JSON_TYPES, Schema, enforced
+from argosy.signature.spec import DType, Feature, Output, Role, Scalar, Signature
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-Schema = dict[str, Any]
+NOT_FINITE = "Null where the model answers NaN or infinity, which JSON lacks."
 
 
 def row_schema(model: type[BaseModel]) -> Schema:
@@ -29,6 +30,7 @@ def request_schema(signature: Signature, row: Schema) -> Schema:
         "maxItems": len(values),
     }
     return {
+        "title": "Request",
         "oneOf": [
             _form("rows", {**batch, "items": {"$ref": "#/$defs/Row"}}),
             _form(
@@ -42,19 +44,30 @@ def request_schema(signature: Signature, row: Schema) -> Schema:
 
 
 def _form(name: str, schema: Schema) -> Schema:
-    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+    return {
+        "title": name.capitalize(),
+        "type": "object",
+        "properties": {name: schema},
+        "required": [name],
+        "additionalProperties": False,
+    }
 
 
 def response_schema(signature: Signature) -> Schema:
     """Return the schema of an answer."""
     return {
+        "title": "Response",
         "type": "object",
         "required": ["id", "model", "version", "predictions"],
         "properties": {
             "id": {"type": "string", "format": "uuid"},
-            "model": {"type": "string"},
-            "version": {"type": "integer"},
-            "predictions": {"type": "array", "items": {"$ref": "#/$defs/Prediction"}},
+            "model": {"type": "string", "description": "The model that answered, as org/name."},
+            "version": {"type": "integer", "description": "The version that answered."},
+            "predictions": {
+                "type": "array",
+                "description": "One prediction for each row, in the order of the request.",
+                "items": {"$ref": "#/$defs/Prediction"},
+            },
             "latency_ms": {"type": "number"},
             "request_id": {"type": "string"},
         },
@@ -64,36 +77,55 @@ def response_schema(signature: Signature) -> Schema:
 
 def prediction_schema(signature: Signature) -> Schema:
     """Return the schema of one prediction; numbers are null where the model says NaN or infinity."""
-    properties = {key(output): _output(output, signature.classes) for output in signature.outputs}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    named = zip(keys(signature), signature.outputs, strict=True)
+    properties = {key: _output(output, signature.classes) for key, output in named}
+    return {"title": "Prediction", "type": "object", "properties": properties, "required": list(properties)}
 
 
 def _output(output: Output, classes: list[Scalar] | None) -> Schema:
-    number: Schema = {"type": ["number", "null"]}
     described = {"description": output.description} if output.description else {}
     if output.role is Role.PROBABILITIES:
-        names = [str(label).lower() if isinstance(label, bool) else str(label) for label in classes or []]
-        return {"type": "object", "properties": dict.fromkeys(names, number), "required": names, **described}
+        names = [class_name(label) for label in classes or []]
+        return {
+            "type": "object",
+            "properties": {name: {"type": ["number", "null"]} for name in names},
+            "required": names,
+            "additionalProperties": False,
+            "description": f"The probability of each class by name. {NOT_FINITE}",
+            **described,
+        }
     if output.role is Role.LABEL and classes:
-        return {"enum": list(classes), **described}
-    scalar = number if output.dtype.is_float else {"type": JSON_TYPES.get(output.dtype, "integer")}
-    shape = output.shape if is_vector(output) or output.role is Role.TENSOR else []
-    for _ in shape:
-        scalar = {"type": "array", "items": scalar}
-    return {**scalar, **described}
+        schema: Schema = {"enum": list(classes)}
+    elif output.dtype.is_float:
+        schema = {"type": ["number", "null"], "description": NOT_FINITE}
+    else:
+        schema = {"type": JSON_TYPES.get(output.dtype, "integer")}
+    for _ in output.shape if is_vector(output) or output.role is Role.TENSOR else []:
+        schema = {"type": "array", "items": schema}
+    return {**schema, **described}
 
 
 def example_value(feature: Feature) -> Any:  # noqa: ANN401 - any JSON
-    """Return an example of a feature's value."""
+    """Return an example of a feature's value: the given one, or one that its limits allow."""
     if feature.example is not None:
         return feature.example
+    value: Any = _example_scalar(feature)
+    for size in reversed(feature.shape):
+        value = [value] * (1 if size is None else size)
+    return value
+
+
+def _example_scalar(feature: Feature) -> Scalar:
     if feature.enum:
         return feature.enum[0]
-    low = next((bound for bound in (feature.minimum, feature.seen_minimum) if bound is not None), 0.0)
-    scalar: Any = JSON_EXAMPLES.get(feature.dtype.value, float(low) if feature.dtype.is_float else int(low))
-    for size in reversed(feature.shape):
-        scalar = [scalar] * (size or 1)
-    return scalar
-
-
-JSON_EXAMPLES: dict[str, Any] = {"string": "text", "bool": False}
+    if feature.dtype is DType.STRING:
+        return "text"
+    if feature.dtype is DType.BOOL:
+        return False
+    low, high = enforced(feature, "minimum"), enforced(feature, "maximum")
+    value = feature.seen_minimum if feature.seen_minimum is not None else 0.0
+    value = max(value, value if low is None else low)
+    value = min(value, value if high is None else high)
+    if feature.dtype.is_float:
+        return value
+    return math.ceil(value) if low is not None and value <= low else math.floor(value)

@@ -1,5 +1,6 @@
 """Outputs of the ONNX graph to named, typed predictions."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from argosy.signature.spec import Output, Role, Scalar, Signature
+from argosy.signature.spec import Output, Role, Scalar, Signature, Task
 
 Prediction = dict[str, JsonValue]
 Column = list[JsonValue]
+Array = NDArray[Any]
+BINARY = 2
 
 
 class PredictionEncoder:
@@ -18,46 +21,63 @@ class PredictionEncoder:
 
     def __init__(self, signature: Signature) -> None:
         self._batched = signature.batched
-        self._classes = signature.classes or []
-        self._names = [str(label) if not isinstance(label, bool) else str(label).lower() for label in self._classes]
+        self._classes: dict[Scalar, Scalar] = {label: label for label in signature.classes or []}
+        self._by_text = {str(label): label for label in self._classes} | {
+            class_name(label): label for label in self._classes
+        }
+        self._names = [class_name(label) for label in signature.classes or []]
+        self._keys = keys(signature)
         self._encoders = [(output, self._encoder(output)) for output in signature.outputs]
 
-    def encode(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> list[Prediction]:
+    def encode(self, outputs: Mapping[str, Array], rows: int) -> list[Prediction]:
         """Return one prediction a row; `outputs` are the graph's, by tensor name."""
-        columns = [encode(self._by_row(outputs[output.tensor], rows)) for output, encode in self._encoders]
-        keys = [key(output) for output, _ in self._encoders]
-        return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
+        columns = [encode(self._by_row(output, outputs[output.tensor], rows)) for output, encode in self._encoders]
+        return [dict(zip(self._keys, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    def _by_row(self, values: Any, rows: int) -> NDArray[Any]:  # noqa: ANN401 - an array, or a scalar of one
+    def _by_row(self, output: Output, values: Any, rows: int) -> Array:  # noqa: ANN401 - an array, or a scalar of one
         array = np.asarray(values)
-        return array.reshape(rows, *array.shape[1:]) if self._batched else array[np.newaxis]
+        if not self._batched:
+            return array[np.newaxis]
+        if len(array.reshape(-1)) != rows and (not array.ndim or len(array) != rows):
+            raise ValueError(f"output {output.name!r} has the shape {array.shape}, which is not of {rows} rows")
+        return array.reshape(rows, *array.shape[1:])
 
-    def _encoder(self, output: Output) -> Callable[[NDArray[Any]], Column]:
+    def _encoder(self, output: Output) -> Callable[[Array], Column]:
         if output.role is Role.LABEL:
-            return self._labels
+            return self._vectors_of_labels if is_vector(output) else self._labels
         if output.role is Role.PROBABILITIES:
             return self._probabilities
         if output.role in {Role.SCORE, Role.VALUE} and not is_vector(output):
             return lambda values: plain(values.reshape(len(values)))
         return plain
 
-    def _labels(self, values: NDArray[Any]) -> Column:
-        labels = plain(values.reshape(len(values), -1))
-        typed: list[JsonValue] = [row[0] if isinstance(row, list) and len(row) == 1 else row for row in labels]
-        if self._classes and all(isinstance(label, bool) for label in self._classes):
-            return [bool(label) for label in typed]
-        by_value: dict[Any, Scalar] = {label: label for label in self._classes}
-        return [by_value.get(label, label) if isinstance(label, int | float | str) else label for label in typed]
+    def _labels(self, values: Array) -> Column:
+        return [self._label(label) for label in plain(values.reshape(len(values)))]
 
-    def _probabilities(self, values: NDArray[Any]) -> Column:
+    def _vectors_of_labels(self, values: Array) -> Column:
+        return [[self._label(label) for label in _list(row)] for row in plain(values.reshape(len(values), -1))]
+
+    def _label(self, label: JsonValue) -> JsonValue:
+        # The graph's label is the class itself, never its position; only its type may have changed on the way: a
+        # boolean comes as 0 or 1, a number may come as text.
+        if not isinstance(label, int | float | str):
+            return label
+        found = self._classes.get(label)
+        return found if found is not None else self._by_text.get(str(label), label)
+
+    def _probabilities(self, values: Array) -> Column:
         table = values.reshape(len(values), -1)
-        if table.shape[1] == 1 and len(self._names) == 2:  # noqa: PLR2004 - a binary model's single column is P(second class)
+        if table.shape[1] == 1 and len(self._names) == BINARY:
+            # A binary model's single column is the probability of its second class.
             table = np.hstack([1 - table, table])
-        return [dict(zip(self._names, row, strict=True)) for row in _lists(plain(table))]
+        if table.shape[1] != len(self._names):
+            raise ValueError(f"the model answers {table.shape[1]} probabilities, and has {len(self._names)} classes")
+        return [dict(zip(self._names, _list(row), strict=True)) for row in plain(table)]
 
 
-def _lists(column: Column) -> list[list[JsonValue]]:
-    return [value if isinstance(value, list) else [value] for value in column]
+def class_name(label: Scalar) -> str:
+    """Return the name of a class among the probabilities: its text in JSON."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def is_vector(output: Output) -> bool:
@@ -65,27 +85,52 @@ def is_vector(output: Output) -> bool:
     return bool(output.shape) and output.shape != [1]
 
 
-def key(output: Output) -> str:
-    """Return the name of an output in a prediction."""
-    if output.role is Role.VALUE:
-        return "values" if is_vector(output) else "value"
-    return output.name
+def keys(signature: Signature) -> list[str]:
+    """Return the name of each output in a prediction: the task's own for the first of a role, else the output's."""
+    named: dict[int, str] = {}
+    for position, output in enumerate(signature.outputs):
+        has_role = signature.task is not Task.OTHER and output.role is not Role.TENSOR
+        if has_role and _role_key(output) not in named.values():
+            named[position] = _role_key(output)
+    for position, output in enumerate(signature.outputs):
+        if position not in named:
+            named[position] = _free(output.name, set(named.values()))
+    return [named[position] for position in range(len(signature.outputs))]
 
 
-def plain(values: NDArray[Any]) -> Column:
+def _role_key(output: Output) -> str:
+    return "values" if output.role is Role.VALUE and is_vector(output) else output.role.value
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate
+
+
+def plain(values: Array) -> Column:
     """Return an array as JSON values, one a row."""
+    if values.dtype.kind in "iubU":
+        exact: Column = values.tolist()
+        return exact
     if values.dtype.kind != "f":
         return [_text(value) for value in values.tolist()]
-    finite = np.isfinite(values)
-    if finite.all():
-        listed: Column = values.astype(float).tolist()
+    if np.isfinite(values).all():
+        listed: Column = values.tolist()
         return listed
     nullable = values.astype(object)
-    nullable[~finite] = None
+    nullable[~np.isfinite(values)] = None
     return list(nullable.tolist())
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> JsonValue:  # noqa: ANN401 - what tolist() gives
     if isinstance(value, list):
         return [_text(part) for part in value]
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from argosy.signature.fields import numpy_type
+from argosy.signature.schema import numpy_type
 from argosy.signature.spec import DType, Feature, Signature, Tensor
 
-Column = Sequence[Any]
 Array = NDArray[Any]
+Column = Sequence[Any] | Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +27,14 @@ class TensorPacker:
 
     def __init__(self, signature: Signature) -> None:
         self._batched = signature.batched
-        carried: dict[str, list[Feature]] = {tensor.name: [] for tensor in signature.tensors}
-        for feature in signature.inputs:
-            carried[feature.tensor].append(feature)
-        self._layout = [
-            (tensor, sorted(carried[tensor.name], key=lambda feature: feature.index or 0))
-            for tensor in signature.tensors
-        ]
+        self.layout = layout(signature)
 
     def pack(self, columns: Mapping[str, Column], rows: int) -> Batch:
         """Return the batch of columns that have passed validation."""
-        return Batch({tensor.name: self._tensor(tensor, features, columns) for tensor, features in self._layout}, rows)
+        return Batch({tensor.name: self.tensor(tensor, features, columns) for tensor, features in self.layout}, rows)
 
-    def _tensor(self, tensor: Tensor, features: list[Feature], columns: Mapping[str, Column]) -> Array:
+    def tensor(self, tensor: Tensor, features: Sequence[Feature], columns: Mapping[str, Column]) -> Array:
+        """Return one tensor of checked columns, given as lists or as arrays."""
         first = features[0]
         if first.index is not None:
             packed = np.empty((len(columns[first.name]), len(features)), dtype=numpy_type(tensor.dtype))
@@ -52,12 +47,20 @@ class TensorPacker:
         flat = np.empty(len(columns[first.name]), dtype=numpy_type(tensor.dtype))
         flat[:] = _filled(first, columns[first.name])
         if not self._batched:
-            return flat.reshape([1] * len(tensor.shape)) if tensor.shape else flat.reshape(())
+            return flat.reshape([1] * len(tensor.shape))
         return flat.reshape(-1, *[1] * (len(tensor.shape) - 1))
 
 
+def layout(signature: Signature) -> list[tuple[Tensor, list[Feature]]]:
+    """Return each tensor with the features it carries, in the order of its columns."""
+    carried: dict[str, list[Feature]] = {tensor.name: [] for tensor in signature.tensors}
+    for feature in signature.inputs:
+        carried[feature.tensor].append(feature)
+    return [(tensor, sorted(carried[tensor.name], key=lambda one: one.index or 0)) for tensor in signature.tensors]
+
+
 def _filled(feature: Feature, column: Column) -> Column:
-    if not feature.nullable:
+    if not feature.nullable or isinstance(column, np.ndarray):
         return column
     filler: Any = feature.missing if feature.dtype is DType.STRING else np.nan
     return [filler if value is None else value for value in column]
