@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from argosy import migrations
 from argosy.cli.server import load_settings
-from argosy.kit.db.session import Database
+
+if TYPE_CHECKING:
+    from argosy.kit.db.session import Database
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 T = TypeVar("T")
 
 
-def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
+    from argosy.kit.db.session import Database  # noqa: PLC0415 - heavy
+    from argosy.migrations import SchemaOutdated  # noqa: PLC0415
+
     settings = load_settings()
     if settings.database.url is None:
         settings.data.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -28,14 +32,16 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except migrations.SchemaOutdated as error:
+    except SchemaOutdated as error:
         typer.echo(f"argosy: {error}", err=True)
         raise typer.Exit(1) from error
 
 
 @app.command()
-def upgrade(revision: Annotated[str, typer.Argument(help="Revision to go to.")] = migrations.HEAD) -> None:
+def upgrade(revision: Annotated[str, typer.Argument(help="Revision to go to.")] = "head") -> None:
     """Bring the schema up to date."""
+    from argosy import migrations  # noqa: PLC0415 - heavy
+
     _with_database(lambda database: migrations.upgrade(database, revision))
     typer.echo(f"The database is at {_with_database(migrations.current)}.")
 
@@ -43,6 +49,8 @@ def upgrade(revision: Annotated[str, typer.Argument(help="Revision to go to.")] 
 @app.command()
 def downgrade(revision: Annotated[str, typer.Argument(help="Revision to go back to; `base` is empty.")]) -> None:
     """Take the schema back."""
+    from argosy import migrations  # noqa: PLC0415 - heavy
+
     _with_database(lambda database: migrations.downgrade(database, revision))
     typer.echo(f"The database is at {_with_database(migrations.current) or 'base'}.")
 
@@ -50,6 +58,8 @@ def downgrade(revision: Annotated[str, typer.Argument(help="Revision to go back 
 @app.command()
 def check() -> None:
     """Tell whether the schema is what the code expects; exit 1 when it is not."""
+    from argosy import migrations  # noqa: PLC0415 - heavy
+
     _with_database(migrations.require_current)
     found = _with_database(migrations.differences)
     for difference in found:
@@ -62,5 +72,7 @@ def check() -> None:
 @app.command()
 def revision(message: Annotated[str, typer.Argument(help="What the migration does.")]) -> None:
     """Write a migration from what differs; run it against PostgreSQL."""
+    from argosy import migrations  # noqa: PLC0415 - heavy
+
     for path in _with_database(lambda database: migrations.revision(database, message)):
         typer.echo(str(path))

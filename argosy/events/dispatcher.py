@@ -6,6 +6,7 @@ receipt are passed over.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -50,10 +51,9 @@ class Dispatcher:
                     pass
             except Exception:
                 log.exception("dispatch_failed")
-            try:
-                await asyncio.wait_for(signal.wait(), self._poll)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll):
+                    await signal.wait()
 
     async def dispatch_due(self) -> int:
         """Dispatch one batch; return how many events it had."""

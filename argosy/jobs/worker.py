@@ -105,7 +105,8 @@ class Worker:
             except Exception:
                 log.exception("worker_failed")
             with suppress(TimeoutError):
-                await asyncio.wait_for(signal.wait(), self._settings.poll)
+                async with asyncio.timeout(self._settings.poll):
+                    await signal.wait()
 
     async def run_one(self) -> bool:
         """Run the next due job, if there is one."""

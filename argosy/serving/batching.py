@@ -23,7 +23,8 @@ class Batcher:
         cancel = ort.RunOptions()
         running = asyncio.get_running_loop().run_in_executor(self._pool, runtime.run, tensors, cancel)
         try:
-            return await asyncio.wait_for(asyncio.shield(running), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.shield(running)
         except TimeoutError as error:
             raise PredictionTimedOut(f"the model took longer than {self._timeout:g} s") from error
         except RunFailed as error:

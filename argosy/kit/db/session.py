@@ -89,7 +89,9 @@ class Database:
         async with AsyncExitStack() as stack:
             if self._turn is not None:
                 try:
-                    await asyncio.wait_for(self._turn.acquire(), self._timeout)
+                    # Not wait_for: in Python 3.11 it can take the lock and lose the cancellation.
+                    async with asyncio.timeout(self._timeout):
+                        await self._turn.acquire()
                 except TimeoutError as error:
                     raise Unavailable("the database is busy") from error
                 stack.callback(self._turn.release)

@@ -1,0 +1,94 @@
+"""The server process behind `argosy up`. Imported only when it runs: every other command starts quicker without."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+import uvicorn
+from pydantic import SecretStr
+
+from argosy import migrations
+from argosy.app import create_app
+from argosy.identity.passwords import Passwords
+from argosy.identity.repository import UserRepository
+from argosy.identity.schemas import Register
+from argosy.identity.service import AccountService
+from argosy.kit.db.session import Database
+from argosy.settings import Settings
+
+DRAIN_SECONDS = 25
+MAX_HEAD = 64 * 1024
+ADMIN = "admin"
+
+
+class Server(uvicorn.Server):
+    """A server that says where it is once it serves."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on SIGTERM and SIGINT, and end with code 0: a stop that was asked for is no failure."""
+        handlers = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for one, handler in handlers.items():
+                signal.signal(one, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the ready line."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            typer.echo(f"Argosy ready at http://{shown}:{port}")
+
+
+def serve(settings: Settings) -> bool:
+    """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated`."""
+    app = create_app(settings)
+    password = asyncio.run(prepare(settings))
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
+    )
+    if password:
+        typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
+    server = Server(config)
+    server.run()
+    return server.started
+
+
+async def prepare(settings: Settings) -> str | None:
+    """Bring the schema up to date and make the first administrator; return the password, the first time."""
+    database = Database(settings.database_url, settings.database)
+    try:
+        if settings.database.migrate:
+            await migrations.upgrade(database)
+        await migrations.require_current(database)
+        return await _first_admin(database, settings)
+    finally:
+        await database.dispose()
+
+
+async def _first_admin(database: Database, settings: Settings) -> str | None:
+    async with database.write() as session:
+        if await UserRepository(session).any():
+            return None
+        password = secrets.token_urlsafe(18)
+        # No mailbox is known yet, so the address is one that the registration form would not take.
+        account = Register.model_construct(
+            email=f"{ADMIN}@localhost", username=ADMIN, password=SecretStr(password), full_name=None
+        )
+        service = AccountService(session, Passwords(settings.security), settings.security)
+        await service.create(account, is_admin=True)
+        return password
