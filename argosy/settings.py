@@ -4,13 +4,15 @@
 an embedded default, so no file and no variable is needed to start.
 """
 
+import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, UrlConstraints, field_validator
 from pydantic_core import Url
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -18,6 +20,7 @@ StorageUrl = Annotated[Url, UrlConstraints(allowed_schemes=["file"], host_requir
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 SECRET_KEY_BYTES = 32
+SECRETS_DIR = "ARGOSY_SECRETS_DIR"
 
 
 class Registration(StrEnum):
@@ -128,8 +131,19 @@ class UsageSettings(BaseModel):
     flush: Seconds = Field(1.0, description="Seconds between writes of the usage journal to the database.")
 
 
+class SecretsFolder(EnvSettingsSource):
+    """Variables given as files of their names, as orchestrators mount secrets."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        folder = os.environ.get(SECRETS_DIR)
+        if not folder:
+            return {}
+        files = (path for path in Path(folder).iterdir() if path.is_file())
+        return {path.name.lower(): path.read_text().strip() for path in files}
+
+
 class Settings(BaseSettings):
-    """The settings of one process."""
+    """The settings of one process: arguments, then variables, then `.env`, then files in `ARGOSY_SECRETS_DIR`."""
 
     model_config = SettingsConfigDict(
         env_prefix="ARGOSY_",
@@ -139,6 +153,18 @@ class Settings(BaseSettings):
         extra="ignore",
         hide_input_in_errors=True,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - knows no branches; ours does
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read files of secrets by the names of the variables."""
+        return init_settings, env_settings, dotenv_settings, SecretsFolder(settings_cls)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
