@@ -34,7 +34,7 @@ class Evidence(BaseModel):
     A missing input is null; an output that is no finite number is "NaN", "Infinity" or "-Infinity", which JSON lacks.
     """
 
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Kind.SAMPLE
     inputs: Annotated[Values, Field(min_length=1, max_length=MAX_COLUMNS)]
@@ -54,6 +54,15 @@ class Evidence(BaseModel):
 
 
 EvidenceList = TypeAdapter(Annotated[list[Evidence], Field(max_length=50)])
+
+
+def jsonable(value: object) -> object:
+    """Return a value, or a list of them, with what JSON lacks as text."""
+    if isinstance(value, list):
+        return [jsonable(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value
 
 
 def number(value: object) -> object:

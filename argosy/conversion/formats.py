@@ -93,7 +93,7 @@ def _is_pickle(head: bytes) -> bool:
     # Protocols 2 to 5 begin with PROTO and their number; 0 and 1 with an opcode that no other format begins with.
     if head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
         return True
-    return head[:1] in {b"(", b"c", b"]", b"}"} and head[1:2] != b"" and head[1:2] in _PICKLE_OPCODES + b"csd_n"
+    return head[:1] in {b"(", b"c", b"]", b"}"} and head[1:2] != b"" and head[1:2] in _PICKLE_OPCODES + b"csdlti_n"
 
 
 def _is_onnx(head: bytes) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argosy.conversion.errors import ConversionError, missing_extra
+from argosy.conversion.evidence import jsonable
 
 try:
     import pandas as pd
@@ -120,5 +121,4 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - an element of a column
 
 def listed(array: NDArray[Any]) -> list[Any]:
     """Return an output as plain values."""
-    values: list[Any] = np.asarray(array).tolist()
-    return values
+    return [jsonable(value) for value in np.asarray(array).tolist()]

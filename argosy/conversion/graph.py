@@ -24,13 +24,15 @@ def read_graph(path: Path) -> onnx.ModelProto:
     """
     try:
         proto = onnx.load_model(path, load_external_data=False)
-        onnx.checker.check_model(proto)
+        points_elsewhere = any(
+            tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in _tensors(proto)
+        )
+        if not points_elsewhere:
+            onnx.checker.check_model(proto)
     except Exception as error:
-        if "external" in str(error).lower():
-            raise _external() from error
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise ConversionError("onnx-invalid", f"the file is no valid ONNX model: {reason}") from error
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in _tensors(proto)):
+    if points_elsewhere:
         raise _external()
     return proto
 

@@ -11,7 +11,8 @@ from argosy.conversion.errors import ConversionError
 from argosy.conversion.evidence import Evidence, number
 from argosy.conversion.parity import compare, scale_of
 from argosy.conversion.report import Check, ParityReport, Tolerance
-from argosy.signature.spec import Signature
+from argosy.signature.schema import numpy_type
+from argosy.signature.spec import Feature, Signature
 from argosy.signature.tensors import TensorPacker
 
 ADVICE = (
@@ -80,7 +81,7 @@ def _check(
 def run(session: ort.InferenceSession, signature: Signature, evidence: Evidence) -> dict[str, NDArray[Any]]:
     """Return the model's outputs by tensor name; raises `ConversionError` when the inputs do not fit the signature."""
     names = [output.tensor for output in signature.outputs]
-    columns = {feature.name: _column(evidence, feature.name, feature.dtype.is_float) for feature in signature.inputs}
+    columns = {feature.name: _column(evidence, feature) for feature in signature.inputs}
     if signature.batched:
         batch = TensorPacker(signature).pack(columns, evidence.rows)
         return dict(zip(names, session.run(names, batch.tensors), strict=True))
@@ -92,8 +93,10 @@ def run(session: ort.InferenceSession, signature: Signature, evidence: Evidence)
     return {name: np.stack([np.asarray(row[position]) for row in rows]) for position, name in enumerate(names)}
 
 
-def _column(evidence: Evidence, name: str, is_float: bool) -> list[Any]:
-    if name not in evidence.inputs:
-        raise ConversionError("sample-columns", f"the sample lacks the input {name!r}")
-    values = evidence.inputs[name]
-    return [np.nan if value is None else number(value) for value in values] if is_float else values
+def _column(evidence: Evidence, feature: Feature) -> list[Any]:
+    if feature.name not in evidence.inputs:
+        raise ConversionError("sample-columns", f"the sample lacks the input {feature.name!r}")
+    values = evidence.inputs[feature.name]
+    if feature.shape:
+        return [np.asarray(number(value), dtype=numpy_type(feature.dtype)) for value in values]
+    return [np.nan if value is None else number(value) for value in values] if feature.dtype.is_float else values
