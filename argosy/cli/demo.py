@@ -4,7 +4,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from argosy.cli.console import failures
 from argosy.demo.server import RunningServer, ServerFailed, running_server
+
+if TYPE_CHECKING:
+    from argosy.demo.steps import Outcome
 
 out = Console()
 
@@ -38,7 +41,7 @@ def demo(
 
 def _walk(server: RunningServer, started: float) -> None:
     from argosy.demo.cases import CASES  # noqa: PLC0415 - heavy
-    from argosy.demo.steps import Demonstration, Outcome, StepFailed  # noqa: PLC0415
+    from argosy.demo.steps import Demonstration, StepFailed  # noqa: PLC0415
 
     demonstration = Demonstration(server.url)
     outcomes: list[Outcome] = []
@@ -66,13 +69,13 @@ def _walk(server: RunningServer, started: float) -> None:
     out.print(f"Every step held, in {time.monotonic() - started:.0f} s.")
 
 
-def _report(outcomes: list) -> None:  # type: ignore[type-arg]
-    table = Table("model", "estimator", "metric", "parity rows", "rows served", "worst difference", "ms a call")
+def _report(outcomes: "list[Outcome]") -> None:
+    table = Table("model", "estimator", "metric", "probes", "rows", "worst difference", "ms a call")
     for outcome in outcomes:
         name, value = next(iter(outcome.case.metrics.items()))
         table.add_row(
-            f"{outcome.version.model} v{outcome.version.version}",
-            type(outcome.case.model).__name__,
+            f"{outcome.case.name} v{outcome.version.version}",
+            outcome.case.estimator,
             f"{name} {value:.3f}",
             str(outcome.probes),
             str(outcome.rows),

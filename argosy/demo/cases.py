@@ -29,6 +29,12 @@ class Case:
     as_skops: bool = False
 
     @property
+    def estimator(self) -> str:
+        """The class of the estimator, of the last step in a pipeline."""
+        last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model
+        return type(last).__name__
+
+    @property
     def is_classifier(self) -> bool:
         """Whether it answers with labels."""
         return hasattr(self.model, "predict_proba")
