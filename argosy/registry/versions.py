@@ -1,5 +1,6 @@
 """Decisions about versions."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -62,11 +63,10 @@ class VersionReader:
         if version.signature is None:
             raise SignatureNotDerived(f"version {number} is {version.status}")
         signature = Signature.model_validate(version.signature)
+        # Thousands of features take seconds to compile: not on the event loop.
+        compiled = await asyncio.to_thread(CompiledSignature, signature)
         return SignatureRead(
-            model=model.full_name,
-            version=number,
-            signature=signature,
-            json_schema=CompiledSignature(signature).json_schema(),
+            model=model.full_name, version=number, signature=signature, json_schema=compiled.json_schema()
         )
 
     async def compare(self, model: Model, a: int, b: int) -> Comparison:
