@@ -1,33 +1,57 @@
 """What every command shares: who is calling, how results are shown, and how errors end the program."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from argosy.cli import credentials
 from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, ConversionError, PushFailed
 
-out = Console()
-err = Console(stderr=True)
+PIPED_WIDTH = 200
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-UsageError = (ValueError, FileNotFoundError, IsADirectoryError)
+ModelName = Annotated[str, typer.Argument(help="`name` or `organization/name`.")]
+Number = Annotated[int, typer.Argument(help="Version number.", min=1)]
+UsageError = (ValueError, TypeError, FileNotFoundError, IsADirectoryError, PermissionError)
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console; what is piped or kept in a file is not cut to the width of a terminal nobody sees."""
+    stream = sys.stderr if stderr else sys.stdout
+    known = stream.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, width=None if known else PIPED_WIDTH)
+
+
+out = make_console()
+err = make_console(stderr=True)
 
 
 @contextmanager
 def session() -> Iterator[Argosy]:
     """Open a client with the stored or given credentials; end the program with a message where something fails."""
-    with failures():
-        client = credentials.open_client()
-        with client:
-            yield client
-            credentials.keep_refreshed(client)
+    with failures(), credentials.open_client() as client:
+        yield client
+
+
+def say(text: str) -> None:
+    """Print a line as it is: whatever a name holds, it is no markup."""
+    out.print(Text(text), soft_wrap=True)
+
+
+def complain(text: str, *more: str) -> None:
+    """Print an error, and what belongs to it, on standard error."""
+    err.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    for line in more:
+        err.print(Text(f"  {line}"), soft_wrap=True)
 
 
 @contextmanager
@@ -36,18 +60,29 @@ def failures() -> Iterator[None]:
     try:
         yield
     except ArgosyAPIError as error:
-        err.print(f"[red]error:[/red] {error.detail}", highlight=False)
-        for item in error.errors:
-            err.print(f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}", highlight=False)
-        if advice := error.problem.get("advice"):
-            err.print(f"  {advice}", highlight=False)
+        complain(error.detail, *_particulars(error))
         raise typer.Exit(1) from None
-    except (PushFailed, ConversionError, ArgosyConnectionError, TimeoutError) as error:
-        err.print(f"[red]error:[/red] {error}", highlight=False)
+    except ConversionError as error:
+        complain(error.failure.reason, *([error.failure.advice] if error.failure.advice else []))
+        raise typer.Exit(1) from None
+    except (PushFailed, ArgosyConnectionError, TimeoutError) as error:
+        complain(str(error))
+        raise typer.Exit(1) from None
+    except ValidationError as error:
+        complain(f"the server's answer is not understood; is this client older? {error.title}: {error.errors()[0]}")
         raise typer.Exit(1) from None
     except UsageError as error:
-        err.print(f"[red]error:[/red] {error}", highlight=False)
+        complain(str(error))
         raise typer.Exit(2) from None
+
+
+def _particulars(error: ArgosyAPIError) -> list[str]:
+    lines = [f"{'.'.join(str(part) for part in one.get('loc', []))}: {one.get('msg')}" for one in error.errors]
+    if error.advice:
+        lines.append(error.advice)
+    if error.request_id and error.status >= 500:  # noqa: PLR2004 - the server's fault: its log has more
+        lines.append(f"request {error.request_id}")
+    return lines
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything JSON can hold
@@ -66,23 +101,36 @@ def show_json(value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
 
 def show(value: Any, as_json: bool, columns: Sequence[str]) -> None:  # noqa: ANN401 - a result, or several
     """Print results as a table of some of their fields, or as JSON."""
-    rows = list(value) if isinstance(value, Iterable) and not isinstance(value, BaseModel | dict) else [value]
+    several = isinstance(value, Iterable) and not isinstance(value, BaseModel | dict)
+    rows = list(value) if several else [value]
     if as_json:
-        show_json(rows if isinstance(value, Iterable) and not isinstance(value, BaseModel | dict) else value)
+        show_json(rows if several else value)
         return
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         fields = plain(row)
-        table.add_row(*(_cell(fields.get(column)) for column in columns))
+        table.add_row(*(Text(_cell(fields.get(column))) for column in columns))
     out.print(table)
+
+
+def done(as_json: bool, said: str, **fields: str) -> None:
+    """Say that something without a result was done."""
+    if as_json:
+        show_json(fields)
+    else:
+        say(said)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any field
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
     if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
-    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        return ", ".join(f"{key}={_cell(item)}" for key, item in value.items())
+    return ", ".join(_cell(item) for item in value) if isinstance(value, list) else str(value)
 
 
 def pairs(values: Sequence[str], convert: Callable[[str], Any]) -> dict[str, Any] | None:
@@ -92,7 +140,10 @@ def pairs(values: Sequence[str], convert: Callable[[str], Any]) -> dict[str, Any
         name, separator, text = value.partition("=")
         if not separator or not name:
             raise ValueError(f"{value!r} should be name=value")
-        found[name] = convert(text)
+        try:
+            found[name] = convert(text)
+        except ValueError as error:
+            raise ValueError(f"{value!r}: {error}") from error
     return found or None
 
 

@@ -2,12 +2,19 @@
 
 import json
 import os
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import typer
 from pydantic import BaseModel
 
 from argosy.client import Argosy
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 class Stored(BaseModel):
@@ -50,15 +57,27 @@ def forget() -> None:
 
 def open_client() -> Argosy:
     """Return a client for the environment's or the stored credentials."""
+    # Of several commands at once, one uses a refresh token up and stores the next before another reads it: the server
+    # ends a sign-in whose token is used twice.
+    turn = _turn()
     stored = load()
-    if os.environ.get("ARGOSY_API_KEY") or stored is None:
-        return Argosy(os.environ.get("ARGOSY_URL") or (stored.url if stored else None))
-    url = os.environ.get("ARGOSY_URL") or stored.url
-    return Argosy(url, api_key=stored.api_key, username=stored.username, refresh_token=stored.refresh_token)
+    url = os.environ.get("ARGOSY_URL") or (stored.url if stored else None)
+    if os.environ.get("ARGOSY_API_KEY") or stored is None or stored.refresh_token is None:
+        turn.close()
+        return Argosy(url, api_key=None if stored is None or os.environ.get("ARGOSY_API_KEY") else stored.api_key)
+
+    def keep(refresh_token: str) -> None:
+        save(stored.model_copy(update={"refresh_token": refresh_token}))
+        turn.close()
+
+    return Argosy(url, username=stored.username, refresh_token=stored.refresh_token, on_refresh=keep)
 
 
-def keep_refreshed(client: Argosy) -> None:
-    """Store the refresh token that a call was answered with: the one before it is used up."""
-    stored = load()
-    if stored and client.refresh_token and stored.refresh_token != client.refresh_token:
-        save(stored.model_copy(update={"refresh_token": client.refresh_token}))
+def _turn() -> IO[bytes]:
+    """Wait for one's turn; it ends when the file is closed, at the latest with the program."""
+    if not path().exists():
+        return BytesIO()
+    file = path().with_suffix(".lock").open("ab")
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from argosy.cli.console import failures
+from argosy.cli.console import complain, failures, out, say, show
 from argosy.demo.server import RunningServer, ServerFailed, running_server
 
 if TYPE_CHECKING:
     from argosy.demo.steps import Outcome
 
-out = Console()
+COLUMNS = ("model", "estimator", "pushed as", "metric", "parity rows", "rows served", "worst difference", "ms a call")
 
 
 def demo(
@@ -35,7 +33,7 @@ def demo(
                 if not exit_:
                     _stay(server)
         except ServerFailed as error:
-            out.print(str(error), highlight=False)
+            complain(str(error))
             raise typer.Exit(1) from error
 
 
@@ -45,50 +43,46 @@ def _walk(server: RunningServer, started: float) -> None:
 
     demonstration = Demonstration(server.url)
     outcomes: list[Outcome] = []
+    columns = (TextColumn("{task.description}", justify="left"), BarColumn(), TimeElapsedColumn())
     try:
-        with (
-            demonstration.sign_up() as client,
-            Progress(
-                TextColumn("{task.description}", justify="left"), BarColumn(), TimeElapsedColumn(), console=out
-            ) as progress,
-        ):
+        with demonstration.sign_up() as client, Progress(*columns, console=out) as progress:
             task = progress.add_task("starting", total=len(CASES))
             for make in CASES:
                 outcomes.append(demonstration.run(client, make(), lambda text: progress.update(task, description=text)))
                 progress.advance(task)
+            progress.update(task, description="every model answers as scikit-learn does")
             usage = demonstration.check_usage(client, outcomes)
     except StepFailed as error:
-        out.print(f"[red]failed:[/red] {error}", highlight=False)
+        complain(f"a step did not hold: {error}")
         raise typer.Exit(1) from error
-    _report(outcomes)
-    out.print(f"Usage, as the server counted it: {usage.calls} calls, {usage.rows} rows - exactly those made.")
-    out.print(f"A wrong input: {outcomes[0].refusal}", highlight=False)
-    name = f"{demonstration.username}/{outcomes[0].case.name}"
-    out.print(f"API: {server.url}/api/v1/models/{name}/predict", highlight=False, soft_wrap=True)
-    out.print(f"Docs: {server.url}/docs   Key: {demonstration.key}", highlight=False, soft_wrap=True)
-    out.print(f"Every step held, in {time.monotonic() - started:.0f} s.")
-
-
-def _report(outcomes: "list[Outcome]") -> None:
-    table = Table("model", "estimator", "metric", "probes", "rows", "worst difference", "ms a call")
+    show([_figures(outcome) for outcome in outcomes], False, COLUMNS)
+    say(f"Usage, as the server counted it: {usage.calls} calls, {usage.rows} rows - exactly those made.")
+    say(f"A wrong input: {outcomes[-1].refusal}")
     for outcome in outcomes:
-        name, value = next(iter(outcome.case.metrics.items()))
-        table.add_row(
-            f"{outcome.case.name} v{outcome.version.version}",
-            outcome.case.estimator,
-            f"{name} {value:.3f}",
-            str(outcome.probes),
-            str(outcome.rows),
-            f"{outcome.difference:.1e}",
-            f"{outcome.milliseconds:.1f}",
-        )
-    out.print(table)
+        say(f"POST {server.url}/api/v1/models/{outcome.version.model}/predict")
+    say(f"Each has its own schema in {server.url}/docs   Key: {demonstration.key}")
+    say(f"Every step held, in {time.monotonic() - started:.0f} s.")
+
+
+def _figures(outcome: "Outcome") -> dict[str, object]:
+    name, value = next(iter(outcome.case.metrics.items()))
+    figures = (
+        f"{outcome.version.model} v{outcome.version.version}",
+        outcome.case.estimator,
+        "skops, converted there" if outcome.case.as_skops else "ONNX, converted here",
+        f"{name} {value:.3f}",
+        outcome.probes,
+        outcome.rows,
+        f"{outcome.difference:.1e}",
+        f"{outcome.milliseconds:.1f}",
+    )
+    return dict(zip(COLUMNS, figures, strict=True))
 
 
 def _stay(server: RunningServer) -> None:
-    out.print("The server stays up; Ctrl-C ends it.")
+    say("The server stays up; Ctrl-C ends it.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.process.wait()
     except KeyboardInterrupt:
-        out.print("Stopping.")
+        say("Stopping.")

@@ -3,32 +3,40 @@
 import typer
 
 from argosy import __version__
-from argosy.cli import db, demo, login, models, organizations, server, work
-
-app = typer.Typer(
-    name="argosy",
-    help="From a trained model to a typed, validated, versioned, secured and metered API.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(server.up)
-app.command()(demo.demo)
-app.command()(work.push)
-app.command()(work.predict)
-app.add_typer(models.models, name="models")
-app.add_typer(models.versions, name="versions")
-app.add_typer(models.alias, name="alias")
-app.add_typer(organizations.keys, name="keys")
-app.add_typer(organizations.orgs, name="orgs")
-app.add_typer(work.jobs, name="jobs")
-app.command()(work.usage)
-app.command()(login.login)
-app.command()(login.logout)
-app.add_typer(db.app, name="db")
-app.command()(server.openapi)
+from argosy.cli.lazy import Lazy, LazyGroup
 
 
-@app.command()
+class Commands(LazyGroup):
+    """Every command: one file a group, and the server is imported only by what runs it."""
+
+    lazy = {  # noqa: RUF012 - a table, as the base class declares it
+        "up": Lazy("argosy.cli.server", "up", "Start everything on this machine: API, worker, database and files."),
+        "demo": Lazy("argosy.cli.demo", "demo", "Train models on real data, push them, call them, check every answer."),
+        "push": Lazy("argosy.cli.push", "push", "Push a model: upload, conversion, parity check, and it serves."),
+        "predict": Lazy("argosy.cli.predict", "predict", "Predict."),
+        "models": Lazy("argosy.cli.models", "models", "Models."),
+        "versions": Lazy("argosy.cli.versions", "versions", "Versions of a model."),
+        "alias": Lazy("argosy.cli.aliases", "alias", "Aliases of a model."),
+        "keys": Lazy("argosy.cli.keys", "keys", "API keys."),
+        "orgs": Lazy("argosy.cli.organizations", "orgs", "Organizations."),
+        "jobs": Lazy("argosy.cli.jobs", "jobs", "Jobs."),
+        "usage": Lazy("argosy.cli.usage", "usage", "Show what your organization used."),
+        "login": Lazy("argosy.cli.login", "login", "Store how to call: an API key, or a username and password."),
+        "logout": Lazy("argosy.cli.login", "logout", "Forget the stored sign-in."),
+        "db": Lazy("argosy.cli.db", "app", "The database's schema."),
+        "openapi": Lazy("argosy.cli.server", "openapi", "Print the OpenAPI document of the fixed routes."),
+        "version": Lazy("argosy.cli.main", "version", "Print the version."),
+    }
+
+
+app = typer.Typer(name="argosy", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def argosy() -> None:
+    """From a trained model to a typed, validated, versioned, secured and metered API."""
+
+
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

@@ -9,7 +9,9 @@
 
 from argosy.client.asynchronous import AsyncArgosy
 from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, PushFailed
-from argosy.client.results import Prediction
+from argosy.client.flows import PushProgress
+from argosy.client.predictions import Prediction
+from argosy.client.retries import RetryPolicy
 from argosy.client.synchronous import Argosy
 from argosy.conversion.errors import ConversionError
 
@@ -21,4 +23,6 @@ __all__ = [
     "ConversionError",
     "Prediction",
     "PushFailed",
+    "PushProgress",
+    "RetryPolicy",
 ]

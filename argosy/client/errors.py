@@ -6,16 +6,30 @@ from argosy.client.results import Version
 
 
 class ArgosyAPIError(Exception):
-    """The server refused; carries its problem document (RFC 9457)."""
+    """The server refused; carries its problem document (RFC 9457).
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    >>> try:
+    ...     client.predict("iris", [{"sepal_length": "long"}])
+    ... except ArgosyAPIError as error:
+    ...     print(error.status, error.errors[0]["loc"])
+    422 ['rows', 0, 'sepal_length']
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any], request_id: str | None = None) -> None:
         self.status = status
         self.problem = problem
         self.type = str(problem.get("type", "about:blank"))
         self.detail = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
-        self.errors: list[dict[str, Any]] = problem.get("errors", [])
-        self.request_id: str | None = problem.get("request_id")
+        found = problem.get("errors")
+        self.errors: list[dict[str, Any]] = found if isinstance(found, list) else []
+        self.request_id: str | None = problem.get("request_id") or request_id
         super().__init__(f"{status} {self.detail}")
+
+    @property
+    def advice(self) -> str | None:
+        """What the server advises to do, where it does."""
+        advice = self.problem.get("advice")
+        return advice if isinstance(advice, str) else None
 
 
 class ArgosyConnectionError(Exception):
@@ -23,11 +37,12 @@ class ArgosyConnectionError(Exception):
 
 
 class PushFailed(Exception):
-    """The version did not become ready; `version` has the parity report, the reason and the advice."""
+    """The version did not become ready; `version` has the parity report, `reason` and `advice` say what to do."""
 
     def __init__(self, version: Version) -> None:
         self.version = version
         failure = version.error
-        reason = failure.reason if failure else f"the version is {version.status}"
-        advice = f" - {failure.advice}" if failure and failure.advice else ""
-        super().__init__(f"{version.model} version {version.version}: {reason}{advice}")
+        self.reason = failure.reason if failure else f"the version is {version.status}"
+        self.advice = failure.advice if failure else None
+        advice = f" - {self.advice}" if self.advice else ""
+        super().__init__(f"{version.model} version {version.version}: {self.reason}{advice}")

@@ -1,171 +1,119 @@
-"""What goes into a prediction or a push: frames, arrays and files to what the API takes."""
+"""What people hold (frames, arrays, dictionaries) as the JSON that the API takes, with nothing lost on the way."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 from pydantic_core import to_json
 
-from argosy.conversion.errors import ConversionError
-from argosy.conversion.evidence import EvidenceList
-from argosy.conversion.formats import Format, detect, refusal
-
-CHUNK = 1 << 20
-UPLOADED = frozenset({Format.ONNX, Format.SKOPS})
-PICKLED = frozenset({Format.PICKLE, Format.JOBLIB})
+Body = dict[str, Any]
+MATRIX = 2
 
 
 def prediction_body(inputs: object) -> bytes:
-    """Return the JSON body for rows: a list of dictionaries, a data frame, columns by name, or a matrix."""
-    if hasattr(inputs, "to_dicts"):  # polars
-        body: dict[str, Any] = {"rows": inputs.to_dicts()}
-    elif hasattr(inputs, "to_dict") and hasattr(inputs, "columns"):  # pandas
-        body = {"columns": {str(name): _column(inputs[name].tolist()) for name in inputs.columns}}  # type: ignore[index]
-    elif isinstance(inputs, Mapping):
-        one = not any(isinstance(value, list | tuple | np.ndarray) for value in inputs.values())
-        body = {"rows": [dict(inputs)]} if one else {"columns": {name: _column(list(inputs[name])) for name in inputs}}
-    elif isinstance(inputs, list) and inputs and isinstance(inputs[0], Mapping):
-        body = {"rows": inputs}
-    else:
-        body = {"data": [_column(row) for row in np.atleast_2d(np.asarray(inputs)).tolist()]}
-    return to_json(body, inf_nan_mode="null", fallback=_plain)
+    """Return the body of a prediction call.
 
-
-def _column(values: list[Any]) -> list[Any]:
-    return [None if isinstance(value, float) and np.isnan(value) else value for value in values]
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a frame holds
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-@dataclass(slots=True)
-class Upload:
-    """The parts of a version's upload; `artifact` is bytes, or a file that is streamed."""
-
-    artifact: bytes | Path
-    filename: str
-    metadata: dict[str, Any]
-    sample: bytes | None = None
-    evidence: bytes | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def parts(self) -> dict[str, tuple[str, Any, str]]:
-        """Return the multipart files."""
-        artifact = self.artifact if isinstance(self.artifact, bytes) else self.artifact.open("rb")
-        parts: dict[str, tuple[str, Any, str]] = {
-            "artifact": (self.filename, artifact, "application/octet-stream"),
-            "metadata": ("metadata.json", json.dumps(self.metadata), "application/json"),
-        }
-        for name, content in (("sample", self.sample), ("evidence", self.evidence)):
-            if content is not None:
-                parts[name] = (name, content, "application/octet-stream")
-        return parts
-
-
-def make_upload(
-    model: object, sample: object, metadata: dict[str, Any], *, nullable: bool, trust_pickle: bool
-) -> Upload:
-    """Return the upload for an estimator, which is converted here, or for a file.
-
-    Raises `ConversionError` for what cannot be converted, and for a pickle that is not trusted.
+    Takes a list of dictionaries, one dictionary, columns by name, a pandas or polars data frame, a matrix or a list of
+    lists in the order of the signature. NaN, None, `pd.NA` and `NaT` become null; infinity has no place in JSON and is
+    refused with `ValueError`, as is a value of a type that JSON lacks.
     """
-    if not isinstance(model, str | Path):
-        return _converted(model, sample, metadata, nullable=nullable)
-    path = Path(model)
-    with path.open("rb") as file:
-        found = detect(file)
-    if found in PICKLED and trust_pickle:
-        return _converted(_unpickle(path), _loaded(sample), metadata, nullable=nullable)
-    if found in PICKLED:
-        reason, advice = refusal(found)
-        advice = f"{advice}; if the file is your own, --trust-pickle (trust_pickle=True) loads and converts it here"
-        raise ConversionError("format-refused", reason, advice)
-    if found not in UPLOADED:
-        raise ConversionError("format-refused", *refusal(found))
-    metadata = {**metadata, "sha256": _sha256(path)}
-    return Upload(path, path.name, metadata, sample=sample_bytes(sample))
+    return to_json(_body(inputs))
 
 
-def _converted(model: object, sample: object, metadata: dict[str, Any], *, nullable: bool) -> Upload:
-    from argosy.conversion.convert import convert  # noqa: PLC0415 - heavy, and of an extra
-
-    if sample is None:
-        raise ConversionError("sample-missing", "converting needs a sample", "give some rows of the inputs: sample=X")
-    conversion = convert(model, sample, nullable=nullable)
-    described = {
-        **metadata,
-        "signature": conversion.signature.model_dump(mode="json"),
-        "provenance": conversion.provenance,
-        "sha256": hashlib.sha256(conversion.onnx).hexdigest(),
-    }
-    evidence = EvidenceList.dump_json(conversion.evidence)
-    return Upload(conversion.onnx, "model.onnx", described, evidence=evidence)
-
-
-def _unpickle(path: Path) -> object:
-    import joblib  # noqa: PLC0415 - comes with scikit-learn
-
-    # The caller said that the file is their own; it is loaded here, on their machine, and never sent.
-    loaded: object = joblib.load(path)
-    return loaded
-
-
-def _loaded(sample: object) -> object:
-    return read_table(Path(sample)) if isinstance(sample, str | Path) else sample
-
-
-def read_table(path: Path) -> dict[str, list[Any]]:
-    """Read a CSV or Parquet file, or a JSON file of columns, as columns by name."""
-    import polars as pl  # noqa: PLC0415 - heavy
-
-    if path.suffix == ".json":
-        columns = json.loads(path.read_text())
-        found: dict[str, list[Any]] = columns.get("inputs", columns)
-        return found
-    frame = pl.read_parquet(path) if path.suffix in {".parquet", ".pq"} else pl.read_csv(path, infer_schema_length=None)
-    return frame.to_dict(as_series=False)
-
-
-def sample_bytes(sample: object) -> bytes | None:
-    """Return the sample part of an upload: Parquet and JSON files as they are, everything else as columns."""
-    if sample is None:
-        return None
-    if isinstance(sample, str | Path):
-        path = Path(sample)
-        if path.suffix in {".parquet", ".pq"}:
-            return path.read_bytes()
-        columns: object = json.loads(path.read_text()) if path.suffix == ".json" else read_table(path)
-        return to_json(columns if isinstance(columns, dict) and "inputs" in columns else {"inputs": columns})
-    body = json.loads(prediction_body(sample))
+def columns_of(inputs: object) -> dict[str, list[Any]]:
+    """Return inputs as columns by name, for a sample; unnamed columns are feature_0, feature_1, …"""
+    body = _body(inputs)
+    if "columns" in body:
+        columns: dict[str, list[Any]] = body["columns"]
+        return columns
     if "rows" in body:
-        body["columns"] = {name: [row.get(name) for row in body["rows"]] for name in body["rows"][0]}
-    if "data" in body:
-        width = range(len(body["data"][0]))
-        body["columns"] = {f"feature_{index}": [row[index] for row in body["data"]] for index in width}
-    return json.dumps({"inputs": body["columns"]}).encode()
+        names = list(dict.fromkeys(name for row in body["rows"] for name in row))
+        return {name: [row.get(name) for row in body["rows"]] for name in names}
+    rows = body["data"]
+    return {f"feature_{index}": [row[index] for row in rows] for index in range(len(rows[0]) if rows else 0)}
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _body(inputs: object) -> Body:
+    if _is_frame(inputs):
+        return {"columns": _frame(inputs)}
+    if isinstance(inputs, Mapping):
+        return _mapping(inputs)
+    if hasattr(inputs, "to_dict") and hasattr(inputs, "index"):  # one row of a pandas data frame
+        return _mapping(inputs.to_dict())
+    if isinstance(inputs, np.ndarray):
+        return {"data": _array(inputs)}
+    if isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes):
+        return _listed(list(inputs))
+    raise TypeError(f"cannot predict for {type(inputs).__name__}; give rows, columns, a data frame or a matrix")
 
 
-def version_metadata(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the API takes
-    """Return the metadata of an upload, without what is not given."""
-    dated = values.get("training_date")
-    if isinstance(dated, datetime):
-        values["training_date"] = dated.astimezone().isoformat()
-    return {name: _jsonable(value) for name, value in values.items() if value is not None}
+def _is_frame(inputs: object) -> bool:
+    return hasattr(inputs, "columns") and hasattr(inputs, "__getitem__") and not isinstance(inputs, Mapping)
 
 
-def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any parameters
-    return json.loads(to_json(value, fallback=str, inf_nan_mode="null"))
+def _frame(frame: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - pandas or polars
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"the data frame has several columns named {', '.join(repeated)}")
+    return {str(name): _values(frame[name], str(name)) for name in frame.columns}
+
+
+def _mapping(inputs: Mapping[Any, Any]) -> Body:
+    if any(_is_column(value) for value in inputs.values()):
+        return {"columns": {str(name): _values(values, str(name)) for name, values in inputs.items()}}
+    return {"rows": [_row(inputs, 0)]}
+
+
+def _listed(rows: list[Any]) -> Body:
+    if rows and all(isinstance(row, Mapping) for row in rows):
+        return {"rows": [_row(row, index) for index, row in enumerate(rows)]}
+    if rows and not any(_is_column(row) for row in rows):
+        rows = [rows]
+    return {"data": [_values(row, f"data.{index}") for index, row in enumerate(rows)]}
+
+
+def _array(array: np.ndarray[Any, Any]) -> list[list[Any]]:
+    if array.ndim > MATRIX:  # a tensor a row, such as an image: the row's only value
+        return [[_value(row, f"data.{index}")] for index, row in enumerate(array.tolist())]
+    return [_values(row, f"data.{index}") for index, row in enumerate(np.atleast_2d(array).tolist())]
+
+
+def _row(row: Mapping[Any, Any], index: int) -> dict[str, Any]:
+    return {str(name): _value(value, f"rows.{index}.{name}") for name, value in row.items()}
+
+
+def _is_column(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return hasattr(value, "to_list") or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+
+
+def _values(values: Any, where: str) -> list[Any]:  # noqa: ANN401 - a list, a series or an array
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        message = f"{where}: a column should be a list of values, as the others are"
+        raise ValueError(message)  # noqa: TRY004 - one kind of error for every wrong input
+    listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    return [_value(value, f"{where}.{index}") for index, value in enumerate(listed)]
+
+
+def _value(value: Any, where: str) -> Any:  # noqa: ANN401 - an element of anything
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if math.isinf(value):
+            raise ValueError(f"{where}: infinity cannot be sent; JSON has no such number")
+        return None if math.isnan(value) else value
+    if type(value).__name__ in {"NAType", "NaTType"}:  # pandas' missing values, told without importing it
+        return None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_value(part, f"{where}.{index}") for index, part in enumerate(value)]
+    raise ValueError(f"{where}: {type(value).__name__} is no JSON value; give a number, a text, true or false")

@@ -4,13 +4,11 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from argosy.conversion.errors import Failure
 from argosy.conversion.report import ParityReport
-from argosy.signature.spec import Scalar, Signature
+from argosy.signature.spec import Signature
 
 T = TypeVar("T")
 
@@ -37,6 +35,13 @@ class Organization(Result):
     slug: str
     name: str
     personal: bool
+
+
+class Member(Result):
+    """A member of an organization."""
+
+    user_id: UUID
+    role: str
 
 
 class ApiKey(Result):
@@ -140,34 +145,3 @@ class CursorPage(Result, Generic[T]):
 
     items: list[T]
     next_cursor: str | None
-
-
-class Prediction(Result):
-    """The answer to one prediction call, one prediction a row."""
-
-    id: UUID
-    model: str
-    version: int
-    predictions: list[dict[str, JsonValue]]
-    latency_ms: float | None = None
-    request_id: str | None = None
-
-    @property
-    def labels(self) -> list[Scalar]:
-        """The labels, of a classifier, a clusterer or an outlier detector."""
-        return [row["label"] for row in self.predictions]  # type: ignore[misc]
-
-    @property
-    def probabilities(self) -> list[dict[str, float]]:
-        """The probability of each class by name, of a classifier."""
-        return [row["probabilities"] for row in self.predictions]  # type: ignore[misc]
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """The values of a regressor, of shape (rows,) or (rows, values)."""
-        key = "value" if "value" in self.predictions[0] else "values"
-        return np.array([row[key] for row in self.predictions], dtype=float)
-
-    def probability_matrix(self) -> NDArray[np.float64]:
-        """The probabilities of shape (rows, classes), in the order of the model's classes."""
-        return np.array([list(row.values()) for row in self.probabilities], dtype=float)

@@ -1,29 +1,58 @@
 """When to try again, and how long to wait."""
 
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx2
 
-MAX_ATTEMPTS = 4
-BASE_SECONDS = 0.25
-MAX_SECONDS = 30.0
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
-SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
-def may_repeat(method: str, headers: dict[str, str]) -> bool:
-    """Tell whether doing a request twice does no harm: a safe one, or one with an Idempotency-Key."""
-    return method in SAFE_METHODS or "Idempotency-Key" in headers
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often to try, and how patiently.
+
+    The waits double from `base` seconds, with jitter, unless the server asks for one of its own. One that is longer
+    than `longest` is not waited for: the error is raised at once, so that the caller can decide.
+
+    >>> Argosy(api_key="ak_…", retries=RetryPolicy(attempts=10, longest=120))
+    """
+
+    attempts: int = 4
+    base: float = 0.25
+    longest: float = 30.0
+
+    def delay(self, attempt: int, response: httpx2.Response | None) -> float | None:
+        """Return the seconds to wait before trying again; None when what happened is final.
+
+        No response stands for a connection that failed.
+        """
+        if attempt + 1 >= self.attempts or (response is not None and response.status_code not in RETRIED_STATUSES):
+            return None
+        asked = _retry_after(response.headers.get("Retry-After", "")) if response is not None else None
+        if asked is None:
+            return self._backoff(attempt)
+        return asked if asked <= self.longest else None
+
+    def _backoff(self, attempt: int) -> float:
+        return min(self.base * 2.0**attempt, self.longest) * (0.5 + random.random() / 2)  # noqa: S311 - no secret
 
 
-def delay_before(attempt: int, response: httpx2.Response | None) -> float:
-    """Return the seconds to wait before the next attempt: what the server asks for, else doubling with jitter."""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    if asked.isdecimal():
-        return min(float(asked), MAX_SECONDS)
-    return min(BASE_SECONDS * 2.0**attempt, MAX_SECONDS) * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+def may_repeat(method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether doing a request twice does no harm: an idempotent one, or one with an Idempotency-Key."""
+    return method in IDEMPOTENT_METHODS or "Idempotency-Key" in headers
 
 
-def is_worth_repeating(response: httpx2.Response) -> bool:
-    """Tell whether the answer says that trying again may help."""
-    return response.status_code in RETRIED_STATUSES
+def _retry_after(value: str) -> float | None:
+    """Read seconds or an HTTP date; None where there is neither."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max((until.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)

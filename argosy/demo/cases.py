@@ -30,8 +30,8 @@ class Case:
 
     @property
     def estimator(self) -> str:
-        """The class of the estimator, of the last step in a pipeline."""
-        last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model
+        """The name of the estimator, of a pipeline its last step's."""
+        last = self.model.steps[-1][1] if isinstance(self.model, Pipeline) else self.model
         return type(last).__name__
 
     @property

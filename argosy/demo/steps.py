@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import httpx2
 import numpy as np
 
-from argosy.client import Argosy, ArgosyAPIError
-from argosy.client.results import Prediction, Usage, Version
+from argosy.client import Argosy, ArgosyAPIError, Prediction, PushProgress
+from argosy.client.results import Usage, Version
 from argosy.demo.cases import Case
 
 TOLERANCE = 1e-4
@@ -90,8 +90,8 @@ class Demonstration:
         )
 
     def _push(self, client: Argosy, case: Case, note: Note) -> Version:
-        def progress(version: Version) -> None:
-            note(f"{case.name}: version {version.version} is {version.status}")
+        def progress(seen: PushProgress) -> None:
+            note(f"{case.name}: {seen.status}")
 
         if not case.as_skops:
             return client.push(case.model, name=case.name, sample=case.sample, metrics=case.metrics, progress=progress)

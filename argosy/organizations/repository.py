@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import joinedload
 
-from argosy.kit.principal import Principal
+from argosy.kit.principal import Principal, PrincipalKind
 from argosy.kit.repository import Repository, TenantRepository
 from argosy.organizations.models import Membership, Organization
 
@@ -19,10 +19,12 @@ class OrganizationRepository(Repository[Organization]):
         """Select the organization the caller acts in."""
         return select(Organization).where(Organization.id == principal.organization_id)
 
-    def joined_by(self, user_id: UUID) -> Select[Organization]:
-        """Select the organizations a user belongs to."""
+    def joined_by(self, principal: Principal) -> Select[Organization]:
+        """Select the organizations a user belongs to; for an API key its own, not those of who made it."""
+        if principal.kind is PrincipalKind.API_KEY:
+            return self.readable_by(principal)
         return select(Organization).where(
-            exists().where(Membership.organization_id == Organization.id, Membership.user_id == user_id)
+            exists().where(Membership.organization_id == Organization.id, Membership.user_id == principal.user_id)
         )
 
     async def slug_exists(self, slug: str) -> bool:

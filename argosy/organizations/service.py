@@ -34,7 +34,7 @@ class OrganizationReader:
 
     async def list_joined(self, principal: Principal, query: PageQuery, sort: str) -> Listing[Organization]:
         """Return the organizations of the user who answers for the call."""
-        return await self.organizations.page(self.organizations.joined_by(principal.user_id), query, sort)
+        return await self.organizations.page(self.organizations.joined_by(principal), query, sort)
 
     async def list_members(self, principal: Principal, slug: str, query: PageQuery, sort: str) -> Listing[Membership]:
         """Return the members of the caller's organization."""

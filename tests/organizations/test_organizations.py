@@ -16,6 +16,8 @@ async def test_a_user_belongs_to_several_and_acts_in_one(owner: Caller, stranger
     ] == "acme/m"
     assert (await owner.get("/models/acme/m")).status_code == 200
     assert (await owner.get("/models")).json()["items"] == []
+    by_key = (await owner.get("/organizations", headers={"Authorization": f"Bearer {owner.key}"})).json()
+    assert [one["slug"] for one in by_key["items"]] == ["owner"]
     assert (await stranger.post("/organizations", json={"slug": "acme", "name": "Copy"})).status_code == 409
     members = (await owner.get("/organizations/acme/members")).json()
     assert [(one["user_id"], one["role"]) for one in members["items"]] == [(owner.user_id, "owner")]

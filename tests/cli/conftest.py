@@ -1,0 +1,72 @@
+"""A home folder of one's own, and `argosy` in it, as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.client import Argosy
+from tests.support.servers import ServerProcess
+
+
+@dataclass
+class Terminal:
+    """Runs `argosy` with an environment that has nothing of this one's."""
+
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def credentials(self) -> Path:
+        return self.home / ".config" / "argosy" / "credentials.json"
+
+    def run(self, *arguments: str, code: int = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
+        done = self.start(*arguments).communicate(typed)
+        return self.check(done, arguments, code)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARGOSY_", "XDG_"))}
+        kept.pop("COLUMNS", None)
+        self._last = subprocess.Popen(
+            [sys.executable, "-m", "argosy", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**kept, "HOME": str(self.home), **self.environment},
+        )
+        return self._last
+
+    def check(self, done: tuple[str, str], arguments: tuple[str, ...], code: int) -> subprocess.CompletedProcess[str]:
+        stdout, stderr = done
+        assert self._last.returncode == code, stdout + stderr
+        assert "Traceback" not in stderr
+        return subprocess.CompletedProcess(arguments, code, stdout, stderr)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    server = ServerProcess(tmp_path_factory.mktemp("server") / "data")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def account(running: ServerProcess) -> Iterator[Argosy]:
+    with running.new_client() as client:
+        yield client
+
+
+@pytest.fixture
+def terminal(account: Argosy, tmp_path: Path) -> Terminal:
+    """A terminal that calls with the API key of a new account."""
+    return Terminal(tmp_path, {"ARGOSY_URL": account.url, "ARGOSY_API_KEY": str(account._api_key)})
