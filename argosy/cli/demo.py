@@ -15,7 +15,7 @@ from argosy.demo.server import RunningServer, ServerFailed, running_server
 if TYPE_CHECKING:
     from argosy.demo.steps import Outcome
 
-COLUMNS = ("model", "estimator", "pushed as", "metric", "parity rows", "rows served", "worst difference", "ms a call")
+COLUMNS = ("model", "estimator", "pushed as", "metric", "probes", "rows", "worst diff.", "ms a call")
 
 
 def demo(
@@ -67,9 +67,9 @@ def _walk(server: RunningServer, started: float) -> None:
 def _figures(outcome: "Outcome") -> dict[str, object]:
     name, value = next(iter(outcome.case.metrics.items()))
     figures = (
-        f"{outcome.version.model} v{outcome.version.version}",
+        f"{outcome.case.name} v{outcome.version.version}",
         outcome.case.estimator,
-        "skops, converted there" if outcome.case.as_skops else "ONNX, converted here",
+        "skops" if outcome.case.as_skops else "object",
         f"{name} {value:.3f}",
         outcome.probes,
         outcome.rows,
