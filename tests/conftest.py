@@ -6,12 +6,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from argosy.app import create_app
-from argosy.settings import Settings
 from fastapi import FastAPI
 
+from argosy.app import create_app
+from argosy.settings import Settings
 from tests.support.callers import Caller, register
 from tests.support.databases import PostgresServer, migrate
+from tests.support.servers import ServerProcess
 from tests.support.settings import make_settings
 
 
@@ -26,6 +27,15 @@ async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def postgres() -> AsyncIterator[PostgresServer]:
     async with PostgresServer.start() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real server in a process of its own, for tests that use it as a user would."""
+    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

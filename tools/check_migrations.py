@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+
 from argosy import migrations
 from argosy.kit.db.session import Database
 from argosy.settings import DatabaseSettings

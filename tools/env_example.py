@@ -4,9 +4,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from argosy.settings import Settings
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+
+from argosy.settings import Settings
 
 FILE = Path(__file__).parent.parent / ".env.example"
 HEADER = """# Every setting of Argosy with its default; nothing needs to be set to start.

@@ -34,6 +34,17 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
     return event
 
 
+class StandardError(logging.Handler):
+    """Writes to what standard error is now: it may have been replaced since logging was set up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record as one line."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:  # noqa: BLE001 - what cannot be logged must not end the work
+            self.handleError(record)
+
+
 def configure_logs(settings: LogSettings) -> None:
     """Send everything, the libraries' logs too, through one chain of processors to standard error."""
     human = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
@@ -55,7 +66,7 @@ def configure_logs(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

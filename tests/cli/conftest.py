@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from argosy.client import Argosy
 from tests.support.servers import ServerProcess
 
@@ -52,17 +53,9 @@ class Terminal:
         return json.loads(self.run(*arguments, "--json").stdout)
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = ServerProcess(tmp_path_factory.mktemp("server") / "data")
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def account(running: ServerProcess) -> Iterator[Argosy]:
-    with running.new_client() as client:
+def account(server: ServerProcess) -> Iterator[Argosy]:
+    with server.new_client() as client:
         yield client
 
 

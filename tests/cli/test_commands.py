@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,33 +9,27 @@ from typing import Any
 import joblib
 import pytest
 import skops.io
+from typer.testing import CliRunner
+
+from argosy.cli.main import app
 from argosy.client import Argosy
 from tests.e2e.test_push import mixed
 from tests.support.servers import ServerProcess
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
-    running.start()
-    yield running
-    running.stop()
-
-
 class Shell:
+    """Runs commands in this process: starting Python for each would take most of the time."""
+
     def __init__(self, home: Path, url: str, key: str | None) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ARGOSY_")}
-        self.environment = {**kept, "HOME": str(home), "ARGOSY_URL": url, "COLUMNS": "200", "XDG_CONFIG_HOME": ""}
+        unset = {name: None for name in os.environ if name.startswith(("ARGOSY_", "XDG_"))}
+        self.environment: dict[str, str | None] = {**unset, "HOME": str(home), "ARGOSY_URL": url, "COLUMNS": "200"}
         if key:
             self.environment["ARGOSY_API_KEY"] = key
-        self.environment.pop("XDG_CONFIG_HOME")
 
     def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
-        command = [sys.executable, "-m", "argosy", *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, input=typed, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
+        done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return done.output
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json"))

@@ -6,10 +6,11 @@ import time
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
+
 from argosy.cli.main import app
 from argosy.demo import cases, steps
 from tests.cli.conftest import Terminal
-from typer.testing import CliRunner
 
 
 def test_the_demonstration_holds_and_ends(terminal: Terminal) -> None:

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from argosy.cli.main import app
 from argosy.client import Argosy
 from tests.cli.conftest import Terminal
 from tests.support.callers import PASSWORD
 from tests.support.models import classifier_sample, linear_classifier
-from typer.testing import CliRunner
 
 SERVER = ("fastapi", "sqlalchemy", "uvicorn", "onnxruntime", "polars", "sklearn", "pandas")
 

@@ -5,17 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from argosy.client import Argosy
 from tests.support.models import classifier_sample, linear_classifier
 from tests.support.servers import ServerProcess
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+
 from argosy.client import Prediction
 from argosy.client.payloads import columns_of, prediction_body
 from argosy.client.samples import read_columns, read_rows, sample_part

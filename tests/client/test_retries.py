@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, asynchronous
 from argosy.client.payloads import prediction_body
 

@@ -9,8 +9,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed, PushProgress
 from sklearn.linear_model import LogisticRegression
+
+from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed, PushProgress
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
 

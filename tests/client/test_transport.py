@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, AsyncArgosy, RetryPolicy
 
 ID = "0192f7b0-0000-7000-8000-000000000000"

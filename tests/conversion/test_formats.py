@@ -11,8 +11,9 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
-from argosy.conversion.formats import Format, detect, refusal
 from sklearn.linear_model import LogisticRegression
+
+from argosy.conversion.formats import Format, detect, refusal
 from tests.conversion import cases
 from tests.support.models import linear_classifier, sums
 

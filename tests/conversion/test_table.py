@@ -1,6 +1,7 @@
 """The conversion table: each family converts, and its ONNX model passes the gate on the sample and every probe."""
 
 import pytest
+
 from argosy.conversion.convert import convert
 from argosy.conversion.errors import ConversionError, Failure
 from argosy.conversion.evidence import EvidenceList, Kind

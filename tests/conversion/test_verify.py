@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+
 from argosy.conversion.convert import convert
 from argosy.conversion.errors import ConversionError
 from argosy.conversion.evidence import Evidence, EvidenceList, Kind, number
@@ -13,8 +16,6 @@ from argosy.conversion.frames import listed
 from argosy.conversion.isolated import main
 from argosy.conversion.verify import verify
 from argosy.signature.spec import DType, Task
-from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import to_onnx
 from tests.conversion import cases
 from tests.support.models import classifier_sample, linear_classifier, sums
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from argosy.client import Argosy
 from tests.support.models import linear_classifier
 from tests.support.servers import ServerProcess

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed
-from argosy.conversion.errors import Failure
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed
+from argosy.conversion.errors import Failure
 from tests.conversion import cases
 from tests.support.models import linear_classifier
 

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
+
 from argosy.events.dispatcher import Consumer, Dispatcher
 from argosy.events.models import Event
 from argosy.events.service import record
 from argosy.kit.db.session import Database, WriteSession
 from argosy.settings import Settings
-from sqlalchemy import select
 
 
 @pytest.fixture

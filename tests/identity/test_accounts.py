@@ -2,10 +2,11 @@
 
 import httpx2
 import pytest
-from argosy.kit.db.session import Database
-from argosy.settings import Registration, Settings
 from dirty_equals import IsStr, IsUUID
 from fastapi import FastAPI
+
+from argosy.kit.db.session import Database
+from argosy.settings import Registration, Settings
 from tests.support.callers import PASSWORD, Caller, sign_in
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, update
+
 from argosy.identity.models import User
 from argosy.jobs.errors import JobFailed
 from argosy.jobs.models import Job, JobStatus
@@ -16,7 +18,6 @@ from argosy.kit.clock import now
 from argosy.kit.db.session import Database, WriteSession
 from argosy.organizations.models import Organization
 from argosy.settings import JobsSettings, Settings
-from sqlalchemy import select, update
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, StatementError
+
 from argosy.kit.db.session import Database, UnitOfWork
 from argosy.kit.errors import Unavailable
 from argosy.organizations.models import Organization
 from argosy.settings import DatabaseSettings, Settings
-from fastapi import FastAPI
-from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError, StatementError
 from tests.support.callers import Caller
 
 

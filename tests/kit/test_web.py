@@ -6,13 +6,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
 from argosy.kit import crypto
 from argosy.kit.logs import configure_logs, get_logger
 from argosy.kit.web.problems import translate
 from argosy.settings import LogSettings
-from fastapi import FastAPI
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm.exc import StaleDataError
 from tests.support.callers import Caller
 
 

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
+
 from argosy import migrations
 from argosy.kit.db.session import Database
 from argosy.settings import DatabaseSettings
-from sqlalchemy import inspect
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

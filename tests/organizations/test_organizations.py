@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import time_machine
+
 from tests.support.callers import Caller
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from argosy.settings import Settings
 from pydantic import ValidationError
+
+from argosy.settings import Settings
 from tools.env_example import FILE, render, variables
 
 

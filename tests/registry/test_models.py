@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+
 from tests.support.callers import Caller
 from tests.support.models import classifier_sample, linear_classifier, pushed, settled, sums, upload
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from argosy.conversion import confine
 from argosy.registry.sandbox import Sandbox, SandboxFailure
 from argosy.settings import ConversionSettings

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from argosy.app import create_app
 from argosy.settings import LimitsSettings
 from tests.support.callers import Caller, register

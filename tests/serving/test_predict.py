@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from argosy.settings import LimitsSettings
 from dirty_equals import IsFloat, IsStr, IsUUID
 from fastapi import FastAPI
+
+from argosy.settings import LimitsSettings
 from tests.support.callers import Caller
 from tests.support.models import pushed, settled, sums, upload
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from argosy.signature.spec import DType, Feature, Signature, Tensor
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from argosy.signature.spec import DType, Feature, Signature, Tensor
 from tests.signature.factories import signature
 
 NAMES = st.one_of(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import DType, Feature, Output, Role, Signature, Task, Tensor
 

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
 from argosy.signature.spec import DType, Feature, Tensor
 from argosy.signature.tensors import Batch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from tests.signature.factories import feature, flowers, forms, signature
 from tests.signature.strategies import Case, cases, expected
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from argosy.signature.compiled import CompiledSignature
-from argosy.signature.spec import DType, Output, Role, Task
 from numpy.typing import NDArray
 
+from argosy.signature.compiled import CompiledSignature
+from argosy.signature.spec import DType, Output, Role, Task
 from tests.signature.factories import compiled, feature, flowers
 
 

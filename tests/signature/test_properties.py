@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
 from argosy.signature.spec import DType, Feature, Output, Signature, Tensor
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 SCALARS = [DType.FLOAT32, DType.FLOAT64, DType.INT64, DType.INT8, DType.UINT8, DType.BOOL, DType.STRING]
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)

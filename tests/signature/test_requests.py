@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from argosy.signature.errors import InvalidInput
 
+from argosy.signature.errors import InvalidInput
 from tests.signature.factories import body, compiled, feature, flowers, forms, refusal
 
 NAMES = ["sepal_length", "sepal_width"]

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from argosy.signature.compiled import CompiledSignature
-from argosy.signature.spec import DType, Feature
 from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
+from argosy.signature.compiled import CompiledSignature
+from argosy.signature.spec import DType, Feature
 from tests.signature.conformance import conforms
 from tests.signature.factories import body, compiled, feature, flowers, forms
 from tests.signature.strategies import Case, cases

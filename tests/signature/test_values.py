@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from argosy.signature.spec import DType, Feature, Tensor
 
+from argosy.signature.spec import DType, Feature, Tensor
 from tests.signature.factories import body, compiled, feature, refusal
 
 

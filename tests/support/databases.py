@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import psycopg
+
 from argosy import migrations
 from argosy.kit.db.session import Database
 from argosy.settings import DatabaseSettings

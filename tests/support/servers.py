@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from argosy.client import Argosy
-
 from tests.support.callers import ALL_SCOPES, PASSWORD
 
 READY = "Argosy ready at "

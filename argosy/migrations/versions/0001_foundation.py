@@ -4,10 +4,11 @@ Revision ID: 0001
 Revises:
 """
 
-import argosy.kit.db.types
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+import argosy.kit.db.types
 
 revision: str = "0001"
 down_revision: str | None = None
