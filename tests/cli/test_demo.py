@@ -18,7 +18,7 @@ def test_the_demonstration_holds_and_ends(terminal: Terminal) -> None:
     shown = terminal.run("demo", "--exit").stdout
     assert time.monotonic() - started < 60
     for name in ("iris", "breast-cancer", "diabetes", "digits", "clinic"):
-        assert f"/{name} v1" in shown
+        assert f"{name} v1" in shown
     assert "exactly those made" in shown
     assert re.search(r"A wrong input: 422 rows\.0\.\w+", shown)
     assert "Every step held" in shown
