@@ -10,15 +10,28 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, UrlConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, HttpUrl, SecretStr, UrlConstraints, field_validator
 from pydantic_core import Url
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+
+def split_names(value: object) -> object:
+    """Read a comma-separated list, as variables hold one."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
 
 StorageUrl = Annotated[Url, UrlConstraints(allowed_schemes=["file"], host_required=False, max_length=2048)]
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(split_names)]
 SECRET_KEY_BYTES = 32
 SECRETS_DIR = "ARGOSY_SECRETS_DIR"
 
@@ -91,6 +104,28 @@ class SecuritySettings(BaseModel):
         if value is not None and len(value.get_secret_value().encode()) < SECRET_KEY_BYTES:
             raise ValueError(f"must have at least {SECRET_KEY_BYTES} bytes")
         return value
+
+
+class PublicSettings(BaseModel):
+    """How the installation is reached from outside."""
+
+    url: HttpUrl | None = Field(None, description="Address users know, e.g. `https://hub.example.org`; used in mails.")
+
+
+class NetworkSettings(BaseModel):
+    """Who may talk to the server, and whom the server may talk to."""
+
+    hosts: Names = Field([], description="Host names answered, besides the public one, localhost and addresses.")
+    proxies: Names = Field([], description="Addresses or networks whose `X-Forwarded-*` are believed.")
+    origins: Names = Field(
+        [], description="Origins whose pages may call the API (CORS), exactly as browsers send them."
+    )
+    outgoing: Names = Field([], description="Private hosts or networks the server may call, e.g. `10.1.0.0/16`.")
+    head_timeout: Seconds = Field(30.0, description="Seconds a request's head may take to arrive.")
+    body_timeout: Seconds = Field(30.0, description="Seconds without a byte after which a body is given up.")
+    tls_certificate: Path | None = Field(None, description="Certificate chain (PEM) to serve HTTPS with.")
+    tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
+    tls_client_ca: Path | None = Field(None, description="Authorities (PEM); only clients they certified may connect.")
 
 
 class LimitsSettings(BaseModel):
@@ -174,6 +209,8 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     security: SecuritySettings = SecuritySettings()
+    public: PublicSettings = PublicSettings()
+    network: NetworkSettings = NetworkSettings()
     limits: LimitsSettings = LimitsSettings()
     serving: ServingSettings = ServingSettings()
     conversion: ConversionSettings = ConversionSettings()
