@@ -117,9 +117,7 @@ class NetworkSettings(BaseModel):
 
     hosts: Names = Field([], description="Host names answered, besides the public one, localhost and addresses.")
     proxies: Names = Field([], description="Addresses or networks whose `X-Forwarded-*` are believed.")
-    origins: Names = Field(
-        [], description="Origins whose pages may call the API (CORS), exactly as browsers send them."
-    )
+    origins: Names = Field([], description="Origins whose pages may call the API (CORS), as browsers send them.")
     outgoing: Names = Field([], description="Private hosts or networks the server may call, e.g. `10.1.0.0/16`.")
     head_timeout: Seconds = Field(30.0, description="Seconds a request's head may take to arrive.")
     body_timeout: Seconds = Field(30.0, description="Seconds without a byte after which a body is given up.")
@@ -185,6 +183,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="_",
         env_nested_max_split=1,
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
         hide_input_in_errors=True,
     )

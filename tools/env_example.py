@@ -29,6 +29,8 @@ def variables() -> Iterator[tuple[str, FieldInfo]]:
 def default(field: FieldInfo) -> str:
     """Return a field's default as a variable has it."""
     value = field.default
+    if isinstance(value, list):
+        return ",".join(value)
     return "" if value is None or isinstance(value, SecretStr) else str(value)
 
 
