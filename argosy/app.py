@@ -8,22 +8,43 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from argosy import __version__, migrations
+from argosy.audit import router as audit
+from argosy.audit.service import append as append_audit
+from argosy.engines.mail.base import Mailer
+from argosy.engines.mail.files import FileMailer
+from argosy.engines.mail.smtp import SmtpMailer
+from argosy.engines.rates import SharedRateLimiter
 from argosy.engines.storage.local import LocalArtifactStore
-from argosy.events.dispatcher import Consumer, Dispatcher
+from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
+from argosy.identity import admin_router as administration
+from argosy.identity import credential_router as credentials
 from argosy.identity import router as identity
+from argosy.identity import token_router as tokens
+from argosy.identity.activity import Activity
 from argosy.identity.authenticator import DatabaseAuthenticator
-from argosy.identity.passwords import Passwords
+from argosy.identity.maintenance import forget_old
+from argosy.identity.passwords import Passwords, RecentPasswords
+from argosy.identity.recovery import CODE_REQUESTED, CodeSender
+from argosy.identity.sign_in import SignIn
+from argosy.identity.signing import SigningKeys
 from argosy.identity.tokens import AccessTokens
 from argosy.jobs import router as jobs
 from argosy.jobs.worker import Worker
 from argosy.kit.crypto import KeyRing, load_or_create_secret
 from argosy.kit.db.session import Database
 from argosy.kit.logs import configure_logs, get_logger
+from argosy.kit.rates import Standing
 from argosy.kit.web import idempotency, problems
+from argosy.kit.web.guards import HostMiddleware, RateLimitMiddleware
 from argosy.kit.web.middleware import BodyLimitMiddleware, RequestContextMiddleware
 from argosy.kit.web.openapi import operation_id
+from argosy.mail.service import MAIL_QUEUED, Postman
+from argosy.members import router as members
+from argosy.members.service import InvitedGuests
 from argosy.organizations import router as organizations
 from argosy.registry import router as models
 from argosy.registry import version_router as versions
@@ -43,6 +64,8 @@ from argosy.usage.service import Meter
 UPLOADS = (re.compile(r"/api/v1/models/[^/]+/[^/]+/versions"),)
 DISPATCH_POLL = 1.0
 MAINTENANCE_INTERVAL = 300.0
+ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Organization")
+DEFAULT_ISSUER = "urn:argosy"
 DESCRIPTION = "From a trained model to a typed, validated, versioned, secured and metered API."
 log = get_logger(__name__)
 
@@ -68,19 +91,44 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs.router)
     docs.mount_assets(app)
     problems.install(app)
-    limits = settings.limits
-    app.add_middleware(BodyLimitMiddleware, limits.body_bytes, limits.upload_bytes, UPLOADS)
-    app.add_middleware(RequestContextMiddleware)
+    _guard(app, settings)
     return app
+
+
+def _guard(app: FastAPI, settings: Settings) -> None:
+    """Put what protects every route before them; the last one added meets a request first."""
+    limits, network = settings.limits, settings.network
+    app.add_middleware(BodyLimitMiddleware, limits.body_bytes, limits.upload_bytes, UPLOADS)
+    if network.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=network.origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", *Standing.HEADERS],
+        )
+    app.add_middleware(RateLimitMiddleware, app.state.rates, settings.rates.anonymous)
+    public = [settings.public.url.host] if settings.public.url and settings.public.url.host else []
+    app.add_middleware(HostMiddleware, [*network.hosts, *public])
+    app.add_middleware(RequestContextMiddleware)
+    # Not uvicorn's own switch: what is believed must not depend on who runs the application.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=network.proxies)
 
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for router in (
         identity.auth,
+        tokens.public,
+        tokens.guarded,
+        identity.account,
         identity.users,
+        administration.router,
         organizations.router,
-        identity.keys,
+        members.router,
+        members.invitations,
+        credentials.router,
+        audit.router,
         models.router,
         versions.router,
         typed.router,
@@ -92,24 +140,51 @@ def _api() -> APIRouter:
 
 
 def _wire(app: FastAPI, settings: Settings) -> None:
-    state, security = app.state, settings.security
-    data = settings.data.dir
-    given = security.secret_key
-    secret = given.get_secret_value().encode() if given else load_or_create_secret(data / "secrets" / "secret_key")
+    state, data = app.state, settings.data.dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.settings = settings
-    state.keys = KeyRing(secret)
+    state.keys = _key_ring(settings)
     state.database = Database(settings.database_url, settings.database)
     state.store = LocalArtifactStore(settings.storage_dir)
-    state.passwords = Passwords(security)
-    state.tokens = AccessTokens(state.keys.key("access-token"), timedelta(minutes=security.access_token_minutes))
-    state.authenticator = DatabaseAuthenticator(state.database, state.tokens)
+    state.rates = SharedRateLimiter(settings.cache.url.get_secret_value())
+    _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.serving = ServingService(state.database, state.store, state.meter, settings.serving)
     registrar = Registrar(state.database, state.store, Sandbox(settings.conversion), (data / "scratch").absolute())
     state.worker = Worker(state.database, {JOB_KIND: registrar.handler}, settings.jobs)
-    consumers = (Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),)
+    consumers = (
+        Consumer("audit.append", EVERY, append_audit),
+        Consumer("identity.send_code", CODE_REQUESTED, CodeSender(state.keys, settings.security).handle),
+        Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
+        Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
+    )
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
+
+
+def _wire_identity(app: FastAPI, settings: Settings) -> None:
+    state, security = app.state, settings.security
+    lifetime = timedelta(minutes=security.access_token_minutes)
+    rotate_after = timedelta(days=security.signing_key_days)
+    state.passwords = Passwords(security)
+    state.sign_in = SignIn(state.passwords, RecentPasswords(), state.rates, settings.rates)
+    state.signing_keys = SigningKeys(state.database, state.keys, rotate_after=rotate_after, token_lifetime=lifetime)
+    issuer = str(settings.public.url).rstrip("/") if settings.public.url else DEFAULT_ISSUER
+    state.tokens = AccessTokens(state.signing_keys, issuer=issuer, lifetime=lifetime)
+    state.guests = InvitedGuests()
+    state.activity = Activity(state.database)
+    state.authenticator = DatabaseAuthenticator(state.database, state.tokens, state.sign_in, state.activity, security)
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    given = settings.security.secret_key
+    path = settings.data.dir / "secrets" / "secret_key"
+    secret = given.get_secret_value().encode() if given else load_or_create_secret(path)
+    return KeyRing(secret, [former.get_secret_value().encode() for former in settings.security.former_secret_keys])
+
+
+def _mailer(settings: Settings) -> Mailer:
+    url, sender = settings.smtp.url, settings.smtp.sender
+    return SmtpMailer(url.get_secret_value(), sender) if url else FileMailer(settings.data.dir / "mail", sender)
 
 
 @asynccontextmanager
@@ -120,9 +195,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if state.settings.database.migrate:
             await migrations.upgrade(state.database)
         await migrations.require_current(state.database)
+        await state.signing_keys.keep_fresh()
         stack.callback(state.serving.close)
-        for work in (state.meter.run(), state.dispatcher.run(), state.worker.run(), _maintain(app)):
-            await stack.enter_async_context(_background(work))
+        work = (state.meter, state.activity, state.dispatcher, state.worker)
+        for running in (*(one.run() for one in work), _maintain(app)):
+            await stack.enter_async_context(_background(running))
         yield
 
 
@@ -142,6 +219,8 @@ async def _maintain(app: FastAPI) -> None:
             removed = await collect_orphans(app.state.database, app.state.store)
             async with app.state.database.write() as session:
                 await idempotency.purge(session)
+                await forget_old(session)
+            await app.state.signing_keys.keep_fresh()
             if removed:
                 log.info("orphans_collected", removed=removed)
         except Exception:

@@ -10,7 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, HttpUrl, SecretStr, UrlConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    UrlConstraints,
+    field_validator,
+)
 from pydantic_core import Url
 from pydantic_settings import (
     BaseSettings,
@@ -32,7 +41,10 @@ StorageUrl = Annotated[Url, UrlConstraints(allowed_schemes=["file"], host_requir
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(split_names)]
+Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(split_names)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 SECRET_KEY_BYTES = 32
+DISTINCT_CHARACTERS = 10
 SECRETS_DIR = "ARGOSY_SECRETS_DIR"
 
 
@@ -92,8 +104,15 @@ class SecuritySettings(BaseModel):
     secret_key: SecretStr | None = Field(
         None, description="At least 32 bytes; signs tokens. Made at first start in the data folder if unset."
     )
+    former_secret_keys: Secrets = Field([], description="Secret keys used before; they still decrypt what is stored.")
+    signing_key_days: int = Field(30, gt=0, description="Days after which access tokens are signed with a new key.")
     access_token_minutes: int = Field(15, gt=0, le=60, description="Lifetime of an access token.")
     refresh_token_days: int = Field(30, gt=0, le=30, description="Lifetime of a sign-in.")
+    session_idle_minutes: int = Field(60, gt=0, description="A browser session ends when unused for so long.")
+    session_hours: int = Field(24, gt=0, le=720, description="Longest life of a browser session.")
+    code_minutes: int = Field(10, gt=0, le=10, description="Lifetime of codes sent by mail.")
+    invitation_days: int = Field(7, gt=0, le=30, description="Lifetime of an invitation.")
+    password_grant: bool = Field(True, description="Whether tokens are given for a password (OAuth2 password grant).")
     password_min_length: int = Field(15, ge=8, le=128, description="Shortest password accepted.")
     argon2_memory_kib: int = Field(19_456, ge=19_456, description="Memory of one password hash.")
     argon2_iterations: int = Field(2, ge=2, description="Passes of one password hash.")
@@ -101,6 +120,8 @@ class SecuritySettings(BaseModel):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(set(value.get_secret_value())) < DISTINCT_CHARACTERS:
+            raise ValueError("must be random: python -c 'import secrets; print(secrets.token_urlsafe(48))'")
         if value is not None and len(value.get_secret_value().encode()) < SECRET_KEY_BYTES:
             raise ValueError(f"must have at least {SECRET_KEY_BYTES} bytes")
         return value
@@ -124,6 +145,64 @@ class NetworkSettings(BaseModel):
     tls_certificate: Path | None = Field(None, description="Certificate chain (PEM) to serve HTTPS with.")
     tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     tls_client_ca: Path | None = Field(None, description="Authorities (PEM); only clients they certified may connect.")
+
+
+class SmtpSettings(BaseModel):
+    """The mail server."""
+
+    url: SecretStr | None = Field(
+        None, description="`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`; mails are files if unset."
+    )
+    sender: str = Field("Argosy <argosy@localhost>", description="From whom mails come.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("smtp://", "smtps://")):
+            raise ValueError("must be smtp://host:port or smtps://host:port")
+        return value
+
+
+class CacheSettings(BaseModel):
+    """What several processes share and may lose: the counters of rate limits."""
+
+    url: SecretStr = Field(SecretStr("memory://"), description="`memory://` or `redis://host:6379/0`.")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
+            raise ValueError("must be memory://, redis://host:port/db or rediss://host:port/db")
+        return value
+
+
+class RatesSettings(BaseModel):
+    """Requests a minute; above, the answer is 429."""
+
+    anonymous: int = Field(600, gt=0, description="Requests without credentials, by address.")
+    caller: int = Field(6_000, gt=0, description="Requests of one API key, client or person.")
+    predict: int = Field(600_000, gt=0, description="Predictions of one API key, client or person.")
+    sign_in_account: int = Field(10, gt=0, le=10, description="Failed sign-ins to one account from new addresses.")
+    sign_in_address: int = Field(100, gt=0, le=100, description="Sign-ins, registrations and codes from one address.")
+
+
+class OidcProvider(BaseModel):
+    """A provider people may sign in with (OpenID Connect)."""
+
+    name: Slug
+    issuer: HttpUrl
+    client_id: str
+    client_secret: SecretStr
+    scopes: str = "openid email profile"
+
+
+class OidcSettings(BaseModel):
+    """Signing in with another provider."""
+
+    providers: list[OidcProvider] = Field(
+        [],
+        description="JSON: `[{name, issuer, client_id, client_secret}]`; the callback is …/auth/oidc/{name}/callback.",
+    )
 
 
 class LimitsSettings(BaseModel):
@@ -210,6 +289,10 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     public: PublicSettings = PublicSettings()
     network: NetworkSettings = NetworkSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    cache: CacheSettings = CacheSettings()
+    rates: RatesSettings = RatesSettings()
+    oidc: OidcSettings = OidcSettings()
     limits: LimitsSettings = LimitsSettings()
     serving: ServingSettings = ServingSettings()
     conversion: ConversionSettings = ConversionSettings()

@@ -30,8 +30,10 @@ def default(field: FieldInfo) -> str:
     """Return a field's default as a variable has it."""
     value = field.default
     if isinstance(value, list):
-        return ",".join(value)
-    return "" if value is None or isinstance(value, SecretStr) else str(value)
+        return ",".join(map(str, value))
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return "" if value is None else str(value)
 
 
 def render() -> str:

@@ -13,10 +13,11 @@ from pydantic import SecretStr
 
 from argosy import migrations
 from argosy.app import create_app
-from argosy.identity.passwords import Passwords
-from argosy.identity.repository import UserRepository
+from argosy.engines.rates import SharedRateLimiter
+from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.schemas import Register
-from argosy.identity.service import AccountService
+from argosy.identity.service import AccountReader, AccountService
+from argosy.identity.sign_in import SignIn
 from argosy.kit.db.session import Database
 from argosy.settings import Settings
 
@@ -58,6 +59,7 @@ def serve(settings: Settings) -> bool:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
@@ -82,13 +84,14 @@ async def prepare(settings: Settings) -> str | None:
 
 async def _first_admin(database: Database, settings: Settings) -> str | None:
     async with database.write() as session:
-        if await UserRepository(session).any():
+        if await AccountReader(session).users.any():
             return None
         password = secrets.token_urlsafe(18)
         # No mailbox is known yet, so the address is one that the registration form would not take.
         account = Register.model_construct(
             email=f"{ADMIN}@localhost", username=ADMIN, password=SecretStr(password), full_name=None
         )
-        service = AccountService(session, Passwords(settings.security), settings.security)
-        await service.create(account, is_admin=True)
+        passwords = Passwords(settings.security)
+        sign_in = SignIn(passwords, RecentPasswords(), SharedRateLimiter("memory://"), settings.rates)
+        await AccountService(session, passwords, sign_in).create(account, is_admin=True)
         return password

@@ -1,7 +1,8 @@
 """Takes events from the outbox to their consumers, at least once, and once in effect.
 
 A consumer's effect and its receipt share a transaction. After kill -9 the event is still due; consumers that have a
-receipt are passed over.
+receipt are passed over. A courier acts outside the database, so no transaction waits for it; its receipt follows, and
+a crash between the two makes it act again.
 """
 
 import asyncio
@@ -22,21 +23,46 @@ MAX_BACKOFF = 300
 log = get_logger(__name__)
 
 Handler = Callable[[WriteSession, Event], Awaitable[None]]
+EVERY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """Someone who acts on events of a kind; the name must stay the same over releases."""
+    """Someone who acts on events of a kind, or `EVERY`; the name must stay the same over releases."""
 
     name: str
     kind: str
     handle: Handler
 
+    async def deliver(self, database: Database, event: Event) -> None:
+        """Act within the transaction of the receipt."""
+        async with database.write() as session:
+            if await EventRepository(session).receive(event.id, self.name):
+                await self.handle(session, event)
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Someone who carries events of a kind out of the database."""
+
+    name: str
+    kind: str
+    carry: Callable[[Event], Awaitable[None]]
+
+    async def deliver(self, database: Database, event: Event) -> None:
+        """Act, then write the receipt."""
+        async with database.read() as session:
+            if await EventRepository(session).has_receipt(event.id, self.name):
+                return
+        await self.carry(event)
+        async with database.write() as session:
+            await EventRepository(session).receive(event.id, self.name)
+
 
 class Dispatcher:
     """The loop that empties the outbox."""
 
-    def __init__(self, database: Database, consumers: tuple[Consumer, ...], *, poll: float) -> None:
+    def __init__(self, database: Database, consumers: tuple[Consumer | Courier, ...], *, poll: float) -> None:
         self._database = database
         self._consumers = consumers
         self._poll = poll
@@ -67,20 +93,15 @@ class Dispatcher:
 
     async def _dispatch(self, event: Event) -> bool:
         for consumer in self._consumers:
-            if consumer.kind != event.kind:
+            if consumer.kind not in {event.kind, EVERY}:
                 continue
             try:
-                await self._deliver(event, consumer)
+                await consumer.deliver(self._database, event)
             except Exception:
                 log.exception("delivery_failed", event_kind=event.kind, event_id=str(event.id), consumer=consumer.name)
                 await self._postpone(event)
                 return False
         return True
-
-    async def _deliver(self, event: Event, consumer: Consumer) -> None:
-        async with self._database.write() as session:
-            if await EventRepository(session).receive(event.id, consumer.name):
-                await consumer.handle(session, event)
 
     async def _postpone(self, event: Event) -> None:
         delay = timedelta(seconds=min(MAX_BACKOFF, 2**event.attempts))

@@ -25,6 +25,10 @@ class Event(Identified, Base):
     kind: Mapped[str]
     subject: Mapped[str]
     payload: Mapped[dict[str, Any]]
+    actor_kind: Mapped[str | None]
+    actor_id: Mapped[UUID | None]
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
     request_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     attempts: Mapped[int] = mapped_column(default=0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, exists, select, update
 
 from argosy.events.models import Delivery, Event
 from argosy.kit.clock import now
@@ -33,6 +33,11 @@ class EventRepository(Repository[Event]):
             .returning(table.c.consumer)
         )
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
+
+    async def has_receipt(self, event_id: UUID, consumer: str) -> bool:
+        """Tell whether a consumer has an event."""
+        held = exists().where(Delivery.event_id == event_id, Delivery.consumer == consumer)
+        return bool(await self._session.scalar(select(held)))
 
     async def settle(self, event_ids: Sequence[UUID]) -> None:
         """Note that every consumer has these events."""

@@ -15,12 +15,18 @@ def record(
     session: WriteSession, kind: str, subject: str, organization_id: UUID | None = None, /, **payload: JsonValue
 ) -> Event:
     """Add an event to the transaction; it is dispatched after the commit, at least once."""
+    request = context.current()
+    caller = request.principal if request else None
     event = Event(
         kind=kind,
         subject=subject,
         organization_id=organization_id,
         payload=dict(payload),
-        request_id=context.request_id(),
+        actor_kind=caller.kind.value if caller else None,
+        actor_id=caller.id if caller else None,
+        address=request.address if request else None,
+        user_agent=request.user_agent if request else None,
+        request_id=request.request_id if request else None,
     )
     session.add(event)
     session.wake(SIGNAL)

@@ -1,6 +1,6 @@
 """What can go wrong with identity."""
 
-from argosy.kit.errors import ArgosyError, Conflict, Forbidden, NotFound, Unauthenticated
+from argosy.kit.errors import ArgosyError, BadRequest, Conflict, Forbidden, NotFound, Unauthenticated
 
 
 class RegistrationClosed(Forbidden):
@@ -10,17 +10,24 @@ class RegistrationClosed(Forbidden):
 
 
 class AccountExists(Conflict):
-    """The e-mail or username is in use."""
+    """The username is in use."""
 
     type, title = "account-exists", "Account exists"
 
 
 class InvalidGrant(Unauthenticated):
-    """Wrong username, password or refresh token (RFC 6749, section 5.2)."""
+    """Wrong username, password, code or refresh token (RFC 6749, section 5.2)."""
 
     type, title = "invalid-grant", "Wrong credentials"
 
-    # A refresh token that is used twice ends its family, and that must outlast the refusal.
+    # A failure is counted, and a refresh token that is used twice ends its family: that must outlast the refusal.
+    keeps_work = True
+
+
+class InvalidClient(Unauthenticated):
+    """The OAuth2 client is unknown, or its secret is wrong (RFC 6749, section 5.2)."""
+
+    type, title = "invalid-client", "Client authentication failed"
     keeps_work = True
 
 
@@ -30,13 +37,49 @@ class UnsupportedGrant(ArgosyError):
     status, type, title = 400, "unsupported-grant-type", "Unsupported grant type"
 
 
+class InvalidScope(BadRequest):
+    """The scope asked for is unknown, or more than may be had (RFC 6749, section 5.2)."""
+
+    type, title = "invalid-scope", "Invalid scope"
+
+
+class InvalidCode(ArgosyError):
+    """The code is unknown, was used, or is too old."""
+
+    status, type, title = 422, "invalid-code", "Invalid code"
+
+
 class ApiKeyNotFound(NotFound):
     """No such API key, or not for this caller."""
 
     type, title = "api-key-not-found", "API key not found"
 
 
+class ClientNotFound(NotFound):
+    """No such OAuth2 client, or not for this caller."""
+
+    type, title = "client-not-found", "Client not found"
+
+
+class SessionNotFound(NotFound):
+    """No such sign-in, or not of this caller."""
+
+    type, title = "session-not-found", "Sign-in not found"
+
+
+class UserNotFound(NotFound):
+    """No such user."""
+
+    type, title = "user-not-found", "User not found"
+
+
 class ScopeNotHeld(Forbidden):
-    """A key cannot be given more than its maker holds."""
+    """A credential cannot be given more than its maker holds, nor what only a person may do."""
 
     type, title = "scope-not-held", "Scope not held"
+
+
+class LastOwner(Conflict):
+    """An organization needs an owner, and the platform an administrator."""
+
+    type, title = "last-owner", "The last one cannot go"

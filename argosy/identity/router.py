@@ -1,116 +1,110 @@
-"""Routes of accounts, tokens and API keys."""
+"""Routes of registration, mailed codes and one's own account."""
 
-from enum import StrEnum
-from typing import Annotated
-from uuid import UUID
+from fastapi import APIRouter, Depends, Request, Response
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
-
-from argosy.identity.dependencies import Accounts, Tokens
-from argosy.identity.errors import (
-    AccountExists,
-    ApiKeyNotFound,
-    InvalidGrant,
-    RegistrationClosed,
-    ScopeNotHeld,
-    UnsupportedGrant,
-)
-from argosy.identity.keys import ApiKeyReader, ApiKeyService
+from argosy.identity.dependencies import Accounts, Recovery
+from argosy.identity.errors import AccountExists, InvalidCode, InvalidGrant, RegistrationClosed
+from argosy.identity.recovery import request_reset
 from argosy.identity.schemas import (
-    ApiKeyCreate,
-    ApiKeyCreated,
-    ApiKeyRead,
+    CodeUse,
+    EmailChange,
+    Me,
+    PasswordChange,
+    PasswordReset,
     Register,
     Registered,
-    Token,
-    TokenRequest,
+    ResetRequest,
     UserRead,
     UserUpdate,
 )
 from argosy.identity.service import AccountReader
 from argosy.kit.errors import PreconditionFailed
-from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
-from argosy.kit.principal import Principal, Scope
-from argosy.kit.schemas import Slug
+from argosy.kit.principal import Scope
 from argosy.kit.web.etag import IfMatch, tag
-from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
 from argosy.kit.web.routing import TransactionalRoute
-from argosy.kit.web.security import Caller, requires
+from argosy.kit.web.security import Caller, Counted, Person
 from argosy.kit.web.sessions import Read, Write
-from argosy.organizations.errors import OrganizationNotFound
+from argosy.organizations.schemas import OrganizationRef
 
-auth = APIRouter(prefix="/auth", tags=["auth"], route_class=TransactionalRoute, responses=PUBLIC)
-users = APIRouter(prefix="/users", tags=["users"], route_class=TransactionalRoute, responses=GUARDED)
-keys = APIRouter(
-    prefix="/organizations/{org}/api-keys",
-    tags=["api keys"],
-    route_class=TransactionalRoute,
-    responses=GUARDED | problems(OrganizationNotFound),
+auth = APIRouter(
+    prefix="/auth", tags=["auth"], route_class=TransactionalRoute, responses=PUBLIC, dependencies=[Counted]
 )
-KeyReader = Annotated[Principal, Depends(requires(Scope.KEYS_READ))]
-KeyEditor = Annotated[Principal, Depends(requires(Scope.KEYS_WRITE))]
-Paging = Annotated[PageQuery, Depends(page_query)]
+account = APIRouter(prefix="/auth", tags=["auth"], route_class=TransactionalRoute, responses=GUARDED)
+users = APIRouter(prefix="/users", tags=["users"], route_class=TransactionalRoute, responses=GUARDED)
 
 
-class ApiKeySort(StrEnum):
-    """Sort orders of API keys."""
-
-    OLDEST = "created_at"
-    NEWEST = "-created_at"
-    NAME = "name"
-    NAME_DESCENDING = "-name"
+async def admitted(request: Request) -> None:
+    """Count an attempt that could be a guess."""
+    await request.app.state.sign_in.admit()
 
 
-@auth.post("/register", status_code=201, responses=problems(RegistrationClosed, AccountExists))
+Admitted = Depends(admitted)
+
+
+@auth.post("/register", status_code=201, responses=problems(RegistrationClosed, AccountExists, InvalidCode))
 async def register(body: Register, accounts: Accounts, request: Request) -> Registered:
-    """Make an account."""
+    """Make an account; a code to confirm the address is mailed, unless an invitation has proved it."""
     return await accounts.register(body, request.app.state.settings.registration)
 
 
-@auth.post("/token", responses=problems(InvalidGrant, UnsupportedGrant))
-async def issue_token(form: Annotated[TokenRequest, Form()], tokens: Tokens) -> Token:
-    """Get an access token for a password or a refresh token (OAuth 2)."""
-    return await tokens.grant(form)
+@auth.post("/email/verify", status_code=204, responses=problems(InvalidCode), dependencies=[Admitted])
+async def verify_email(body: CodeUse, recovery: Recovery) -> None:
+    """Confirm an address with the code that was mailed to it."""
+    await recovery.verify_email(body.code.get_secret_value())
+
+
+@auth.post(
+    "/password/reset",
+    status_code=202,
+    responses=problems(InvalidCode) | {202: {"description": "Asked for, or done"}},
+    dependencies=[Admitted],
+)
+async def reset_password(
+    body: ResetRequest | PasswordReset, session: Write, recovery: Recovery, accounts: Accounts
+) -> None:
+    """Have a code mailed for a forgotten password, then send it back with a new one, which ends every sign-in.
+
+    The answer to the first is the same for every address.
+    """
+    if isinstance(body, ResetRequest):
+        request_reset(session, body.email)
+        return
+    user = await recovery.take_reset(body.code.get_secret_value())
+    await accounts.set_password(user, body.password.get_secret_value(), "password")
+
+
+@account.post("/password", status_code=204, responses=problems(InvalidGrant))
+async def change_password(body: PasswordChange, principal: Person, accounts: Accounts) -> None:
+    """Change your password; your other sign-ins end."""
+    await accounts.change_password(principal, body)
+
+
+@account.post("/email", status_code=202, responses=problems(InvalidGrant))
+async def change_email(body: EmailChange, principal: Person, accounts: Accounts, recovery: Recovery) -> None:
+    """Have a code mailed to your new address, or again to the current one; it changes when the code comes back."""
+    user = await accounts.confirm_password(principal, body.password.get_secret_value())
+    recovery.propose_email(principal, user, body.email)
 
 
 @users.get("/me")
-async def get_me(principal: Caller, session: Read, response: Response) -> UserRead:
-    """Show your account."""
+async def get_me(principal: Caller, session: Read, response: Response) -> Me:
+    """Show who you are: your account, the organization you act in, and what you may do there."""
     user = await AccountReader(session).get(principal.user_id)
     tag(response, user.revision)
-    return UserRead.model_validate(user)
+    return Me(
+        **UserRead.model_validate(user).model_dump(),
+        kind=principal.kind,
+        organization=OrganizationRef(id=principal.organization_id, slug=principal.organization_slug),
+        scopes=sorted(principal.scopes, key=list(Scope).index),
+    )
 
 
 @users.patch("/me", responses=problems(PreconditionFailed))
 async def update_me(
-    body: UserUpdate, principal: Caller, accounts: Accounts, if_match: IfMatch, response: Response
+    body: UserUpdate, principal: Person, accounts: Accounts, if_match: IfMatch, response: Response
 ) -> UserRead:
     """Change your account."""
     user = await accounts.update(principal, body, if_match)
     tag(response, user.revision)
     return UserRead.model_validate(user)
-
-
-@keys.post("", status_code=201, responses=problems(ScopeNotHeld), dependencies=[Idempotent])
-async def create_api_key(org: Slug, body: ApiKeyCreate, principal: KeyEditor, session: Write) -> ApiKeyCreated:
-    """Make an API key; its secret is in the answer, and nowhere else."""
-    return await ApiKeyService(session).create(principal, org, body)
-
-
-@keys.get("")
-async def list_api_keys(
-    org: Slug,
-    principal: KeyReader,
-    session: Read,
-    query: Paging,
-    sort: Annotated[ApiKeySort, Query()] = ApiKeySort.NEWEST,
-) -> Page[ApiKeyRead] | CursorPage[ApiKeyRead]:
-    """List the API keys of an organization."""
-    return to_page(await ApiKeyReader(session).list(principal, org, query, sort), ApiKeyRead.model_validate)
-
-
-@keys.delete("/{key_id}", status_code=204, responses=problems(ApiKeyNotFound))
-async def revoke_api_key(org: Slug, key_id: UUID, principal: KeyEditor, session: Write) -> None:
-    """Revoke an API key, at once."""
-    await ApiKeyService(session).revoke(principal, org, key_id)

@@ -1,31 +1,37 @@
-"""Decisions about accounts and sign-ins."""
+"""Decisions about accounts."""
 
-import hmac
-import secrets
-from datetime import timedelta
+from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from argosy.events.service import record
-from argosy.identity.errors import AccountExists, InvalidGrant, RegistrationClosed, UnsupportedGrant
-from argosy.identity.models import Session, User
+from argosy.identity.errors import AccountExists, InvalidCode, RegistrationClosed, UserNotFound
+from argosy.identity.models import User
 from argosy.identity.passwords import Passwords
+from argosy.identity.recovery import request_verification
 from argosy.identity.repository import SessionRepository, UserRepository
-from argosy.identity.schemas import Register, Registered, Token, TokenRequest, UserUpdate
-from argosy.identity.tokens import AccessClaims, AccessTokens
+from argosy.identity.schemas import PasswordChange, Register, Registered, UserUpdate
+from argosy.identity.sign_in import SignIn
 from argosy.kit.clock import now
-from argosy.kit.crypto import hash_token
 from argosy.kit.db.session import ReadSession, WriteSession
-from argosy.kit.errors import Forbidden, NotFound, invalid
-from argosy.kit.ids import new_id
-from argosy.kit.principal import Principal, PrincipalKind, Scope
+from argosy.kit.principal import Principal
 from argosy.kit.web.etag import Precondition
 from argosy.organizations.errors import SlugTaken
 from argosy.organizations.schemas import OrganizationCreate
 from argosy.organizations.service import OrganizationService
-from argosy.settings import Registration, SecuritySettings
+from argosy.settings import Registration
 
-REFRESH_PREFIX = "rt_"
-_ID_LENGTH = 32
+
+class Guests(Protocol):
+    """Who is invited: known to the domain of members, asked when somebody registers with an invitation."""
+
+    async def expected(self, session: ReadSession, code: str, email: str) -> None:
+        """Raise `InvalidCode` unless the code is an invitation of this address."""
+        ...
+
+    async def arrive(self, session: WriteSession, user: User, code: str) -> None:
+        """Let a new user join where the code invites to."""
+        ...
 
 
 class AccountReader:
@@ -35,139 +41,115 @@ class AccountReader:
         self.users = UserRepository(session)
 
     async def get(self, user_id: UUID) -> User:
-        """Return a user."""
+        """Return a user; raises `UserNotFound`."""
         user = await self.users.get(user_id)
         if user is None:
-            raise NotFound("user not found")
+            raise UserNotFound
         return user
 
 
 class AccountService(AccountReader):
     """Makes and changes accounts."""
 
-    def __init__(self, session: WriteSession, passwords: Passwords, settings: SecuritySettings) -> None:
+    def __init__(
+        self, session: WriteSession, passwords: Passwords, sign_in: SignIn, guests: Guests | None = None
+    ) -> None:
         super().__init__(session)
+        self._guests = guests
         self._session = session
         self._passwords = passwords
-        self._settings = settings
+        self._sign_in = sign_in
 
     async def register(self, request: Register, policy: Registration) -> Registered:
         """Make an account with its personal organization.
 
-        Raises `RegistrationClosed`, `AccountExists`, or `Invalid` for a short password.
+        An address that is in use is not refused: that would tell who has an account. Whoever reads its mail decides.
+        With an invitation, which proves the address, one may register where registration is closed, and joins. Raises
+        `RegistrationClosed`, `AccountExists`, `InvalidCode`, or `Invalid` for a password that will not do.
         """
+        await self._sign_in.admit()
+        if request.invitation is not None:
+            return await self._register_guest(request, request.invitation.get_secret_value())
         if policy is Registration.CLOSED:
-            raise RegistrationClosed("ask an administrator for an account")
-        return await self.create(request)
+            raise RegistrationClosed("ask an administrator for an invitation")
+        made = await self.create(request)
+        request_verification(self._session, made.id, request.email)
+        return made
 
-    async def create(self, request: Register, *, is_admin: bool = False) -> Registered:
+    async def _register_guest(self, request: Register, code: str) -> Registered:
+        if self._guests is None:
+            raise InvalidCode("there are no invitations here")
+        await self._guests.expected(self._session, code, request.email)
+        made = await self.create(request, verified=True)
+        await self._guests.arrive(self._session, await self.get(made.id), code)
+        return made
+
+    async def create(self, request: Register, *, is_admin: bool = False, verified: bool = False) -> Registered:
         """Make an account, whatever the registration policy."""
         password = request.password.get_secret_value()
-        if len(password) < self._settings.password_min_length:
-            shortest = self._settings.password_min_length
-            raise invalid(["body", "password"], f"must have at least {shortest} characters", "password_too_short")
-        if await self.users.taken(request.email, request.username):
-            raise AccountExists("the e-mail or the username is in use")
-        user = await self.users.add(
+        await self._passwords.check(password, _words(request), "password")
+        user = await self.add(
             User(
                 email=request.email,
                 username=request.username,
                 full_name=request.full_name,
                 password_hash=await self._passwords.hash(password),
                 is_admin=is_admin,
+                email_verified_at=now() if verified else None,
             )
         )
-        try:
-            organization = await OrganizationService(self._session).create(
-                user.id, OrganizationCreate(slug=user.username, name=user.full_name or user.username), personal=True
-            )
-        except SlugTaken as error:
-            raise AccountExists("the e-mail or the username is in use") from error
-        record(self._session, "user.registered", user.username, organization.id)
+        organization = await OrganizationService(self._session).personal(user.id)
         return Registered.model_validate({**_attributes(user), "organization": organization})
 
+    async def add(self, user: User) -> User:
+        """Insert a user with a personal organization; raises `AccountExists`."""
+        if await self.users.username_exists(user.username):
+            raise AccountExists("the username is in use")
+        await self.users.add(user)
+        request = OrganizationCreate(slug=user.username, name=user.full_name or user.username)
+        try:
+            organization = await OrganizationService(self._session).create(user.id, request, personal=True)
+        except SlugTaken as error:
+            raise AccountExists("the username is in use") from error
+        record(self._session, "user.registered", user.username, organization.id, user_id=str(user.id))
+        return user
+
     async def update(self, principal: Principal, request: UserUpdate, precondition: Precondition) -> User:
-        """Change the caller's own account; an API key is no person and has none."""
-        if principal.kind is not PrincipalKind.USER:
-            raise Forbidden("an API key cannot change an account")
+        """Change the caller's own account."""
         user = await self.get(principal.user_id)
         precondition.check(user.revision)
         for name, value in request.model_dump(exclude_unset=True).items():
             setattr(user, name, value)
-        await self._session.flush()
+        await self.users.flush()
         return user
 
+    async def change_password(self, principal: Principal, request: PasswordChange) -> None:
+        """Change the caller's password and end the other sign-ins.
 
-class TokenService:
-    """The OAuth2 token endpoint."""
+        Raises `InvalidGrant` for a wrong current one, `Invalid` for one that will not do.
+        """
+        user = await self.confirm_password(principal, request.current_password.get_secret_value())
+        await self.set_password(user, request.new_password.get_secret_value(), "new_password", keep=principal)
 
-    def __init__(
-        self, session: WriteSession, passwords: Passwords, tokens: AccessTokens, settings: SecuritySettings
-    ) -> None:
-        self._session = session
-        self._users = UserRepository(session)
-        self._sessions = SessionRepository(session)
-        self._passwords = passwords
-        self._tokens = tokens
-        self._lifetime = timedelta(days=settings.refresh_token_days)
+    async def confirm_password(self, principal: Principal, password: str) -> User:
+        """Return the caller's account when this is its password; raises `InvalidGrant`."""
+        user = await self.get(principal.user_id)
+        return await self._sign_in.user(self._session, user.username, password)
 
-    async def grant(self, request: TokenRequest) -> Token:
-        """Answer a token request; raises `InvalidGrant` or `UnsupportedGrant`."""
-        if request.grant_type == "password":
-            return await self._by_password(request)
-        if request.grant_type == "refresh_token":
-            return await self._by_refresh(request)
-        raise UnsupportedGrant("use grant_type=password or refresh_token", error="unsupported_grant_type")
-
-    async def _by_password(self, request: TokenRequest) -> Token:
-        if request.username is None or request.password is None:
-            missing = "username" if request.username is None else "password"
-            raise invalid(["body", missing], "Field required", "missing")
-        user = await self._users.by_login(request.username)
-        known = user.password_hash if user and user.is_active else None
-        right, rehashed = await self._passwords.verify(request.password.get_secret_value(), known)
-        if user is None or not right:
-            raise InvalidGrant("wrong username or password")
-        if rehashed is not None:
-            user.password_hash = rehashed
-        session_id, secret = new_id(), secrets.token_urlsafe(32)
-        await self._sessions.add(
-            Session(id=session_id, user_id=user.id, refresh_hash=hash_token(secret), expires_at=now() + self._lifetime)
-        )
-        return self._issue(session_id, user.id, secret, request.scope)
-
-    async def _by_refresh(self, request: TokenRequest) -> Token:
-        if request.refresh_token is None:
-            raise invalid(["body", "refresh_token"], "Field required", "missing")
-        session_id, secret = _split(request.refresh_token.get_secret_value())
-        row = await self._sessions.get(session_id)
-        if row is None or not await self._sessions.is_live(row.id, row.user_id):
-            raise InvalidGrant("the refresh token is unknown or has ended")
-        if not hmac.compare_digest(row.refresh_hash, hash_token(secret)):
-            await self._sessions.revoke(row.id)
-            raise InvalidGrant("the refresh token was used before; sign in again")
-        renewed = secrets.token_urlsafe(32)
-        row.refresh_hash = hash_token(renewed)
-        await self._session.flush()
-        return self._issue(row.id, row.user_id, renewed, request.scope)
-
-    def _issue(self, session_id: UUID, user_id: UUID, secret: str, asked: str) -> Token:
-        known = {scope.value for scope in Scope}
-        scopes = frozenset(Scope(name) for name in asked.split() if name in known) or frozenset(Scope)
-        return Token(
-            access_token=self._tokens.issue(AccessClaims(user_id, session_id, scopes)),
-            expires_in=int(self._tokens.lifetime.total_seconds()),
-            refresh_token=f"{REFRESH_PREFIX}{session_id.hex}{secret}",
-            scope=" ".join(sorted(scopes)),
-        )
+    async def set_password(self, user: User, password: str, field: str, *, keep: Principal | None = None) -> None:
+        """Give a user a new password; every sign-in ends, except the caller's own."""
+        words = [user.username, user.email, user.full_name or ""]
+        await self._passwords.check(password, words, field)
+        user.password_hash = await self._passwords.hash(password)
+        user.failed_sign_ins = 0
+        await self.users.flush()
+        await SessionRepository(self._session).revoke_all(user.id, but=keep.session_id if keep else None)
+        organization = await OrganizationService(self._session).personal(user.id)
+        record(self._session, "user.password_changed", user.username, organization.id, user_id=str(user.id))
 
 
-def _split(token: str) -> tuple[UUID, str]:
-    body = token.removeprefix(REFRESH_PREFIX)
-    try:
-        return UUID(hex=body[:_ID_LENGTH]), body[_ID_LENGTH:]
-    except ValueError as error:
-        raise InvalidGrant("the refresh token is unknown or has ended") from error
+def _words(request: Register) -> Sequence[str]:
+    return [request.username, request.email, request.full_name or ""]
 
 
 def _attributes(user: User) -> dict[str, object]:

@@ -8,18 +8,20 @@ from argosy.kit.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What is known of the request being handled."""
+    """What is known of the request being handled; `address` is the client's, behind the proxies that are trusted."""
 
     request_id: str
+    address: str | None = None
+    user_agent: str | None = None
     principal: Principal | None = None
 
 
 _context: ContextVar[RequestContext | None] = ContextVar("argosy_request_context", default=None)
 
 
-def begin_request(request_id: str) -> None:
+def begin_request(request_id: str, address: str | None = None, user_agent: str | None = None) -> None:
     """Start the context of a request."""
-    _context.set(RequestContext(request_id))
+    _context.set(RequestContext(request_id, address, user_agent))
 
 
 def identify(principal: Principal) -> None:
@@ -38,3 +40,9 @@ def request_id() -> str | None:
     """Return the current request's id, or None outside of one."""
     context = _context.get()
     return context.request_id if context else None
+
+
+def address() -> str:
+    """Return the address the current request came from; empty outside of one."""
+    context = _context.get()
+    return (context.address if context else None) or ""

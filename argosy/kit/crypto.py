@@ -6,27 +6,39 @@ import hmac
 import os
 import secrets
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class KeyRing:
-    """Derives one 32-byte key per purpose from the installation's secret key."""
+    """Derives one 32-byte key per purpose from the installation's secret key.
 
-    def __init__(self, secret_key: bytes) -> None:
-        self._secret_key = secret_key
+    Former secret keys still decrypt, so that the key can be changed without losing what it protects.
+    """
+
+    def __init__(self, secret_key: bytes, former: Sequence[bytes] = ()) -> None:
+        self._secret_keys = (secret_key, *former)
 
     def key(self, purpose: str) -> bytes:
         """Return the key for a purpose; two purposes never share one."""
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(self._secret_key)
+        return _derive(self._secret_keys[0], purpose)
 
-    def cipher(self, purpose: str) -> Fernet:
-        """Return an authenticated cipher (Fernet: AES-128-CBC with HMAC-SHA256) for a purpose."""
-        return Fernet(base64.urlsafe_b64encode(self.key(purpose)))
+    def cipher(self, purpose: str) -> MultiFernet:
+        """Return an authenticated cipher (Fernet: AES-128-CBC with HMAC-SHA256) for a purpose.
+
+        It encrypts with the newest key and decrypts with any; its `rotate` turns old ciphertext into new.
+        """
+        keys = (_derive(secret, purpose) for secret in self._secret_keys)
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
 
 
 def load_or_create_secret(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class Scope(StrEnum):
-    """What a token or key may be used for."""
+    """What a token or key may be used for: `resource:action`. Who may do it is in `argosy.kit.policy`."""
 
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
@@ -16,8 +16,19 @@ class Scope(StrEnum):
     JOBS_WRITE = "jobs:write"
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
+    ORGANIZATION_OWN = "organization:own"
+    MEMBERS_READ = "members:read"
+    MEMBERS_WRITE = "members:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
+    CLIENTS_READ = "clients:read"
+    CLIENTS_WRITE = "clients:write"
+    AUDIT_READ = "audit:read"
+    ACCOUNT = "account"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    PLATFORM_AUDIT = "platform:audit"
+    METRICS_READ = "metrics:read"
 
 
 class Role(StrEnum):
@@ -29,30 +40,20 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_VIEWER = frozenset({Scope.MODELS_READ, Scope.JOBS_READ, Scope.USAGE_READ, Scope.ORGANIZATION_READ, Scope.PREDICT})
-_DEVELOPER = _VIEWER | {Scope.MODELS_WRITE, Scope.JOBS_WRITE}
-_ADMIN = _DEVELOPER | {Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.ORGANIZATION_WRITE}
-
-ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.VIEWER: _VIEWER,
-    Role.DEVELOPER: _DEVELOPER,
-    Role.ADMIN: _ADMIN,
-    Role.OWNER: _ADMIN,
-}
-
-
 class PrincipalKind(StrEnum):
-    """What kind of credential a call came with."""
+    """What kind of credential a call came with: a person's, an API key, or an OAuth2 client's token."""
 
     USER = "user"
     API_KEY = "api_key"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The authenticated caller, acting in one organization.
 
-    `id` is the user's or the API key's; `user_id` is the person who answers for the call, also for a key.
+    `id` is the user's, the API key's or the client's; `user_id` is the person who answers for the call. `models` are
+    the full names a key is limited to, None where it is not. `session_id` is a person's sign-in.
     """
 
     kind: PrincipalKind
@@ -61,6 +62,8 @@ class Principal:
     organization_id: UUID
     organization_slug: str
     scopes: frozenset[Scope]
+    models: frozenset[str] | None = None
+    session_id: UUID | None = None
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the caller holds a scope."""

@@ -35,6 +35,10 @@ class Repository(Generic[M]):
         await self._session.flush()
         return row
 
+    async def flush(self) -> None:
+        """Write what was changed now, so that its constraints speak here."""
+        await self._session.flush()
+
     async def delete(self, row: M) -> None:
         """Delete a row now."""
         await self._session.delete(row)

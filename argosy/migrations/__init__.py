@@ -1,5 +1,6 @@
 """Database migrations, packaged with the code they belong to."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from argosy.kit.db.base import Base
-from argosy.kit.db.dialects import lock_migrations
+from argosy.kit.db.dialects import checked, lock_migrations, require_references, unchecked
 from argosy.kit.db.session import Database
 from argosy.migrations import tables  # noqa: F401 - fills the metadata
 
@@ -51,9 +52,19 @@ async def upgrade(database: Database, revision: str = HEAD) -> None:
         lock_migrations(connection)
         _refuse_newer(_current(connection))
         command.upgrade(_config(connection), revision)
+        require_references(connection)
 
-    async with database.engine.begin() as connection:
-        await connection.run_sync(run)
+    await _migrate(database, run)
+
+
+async def _migrate(database: Database, run: Callable[[Connection], None]) -> None:
+    async with database.engine.connect() as connection:
+        await unchecked(connection)
+        try:
+            async with connection.begin():
+                await connection.run_sync(run)
+        finally:
+            await checked(connection)
 
 
 async def downgrade(database: Database, revision: str) -> None:
@@ -62,9 +73,9 @@ async def downgrade(database: Database, revision: str) -> None:
     def run(connection: Connection) -> None:
         lock_migrations(connection)
         command.downgrade(_config(connection), revision)
+        require_references(connection)
 
-    async with database.engine.begin() as connection:
-        await connection.run_sync(run)
+    await _migrate(database, run)
 
 
 async def differences(database: Database) -> list[Any]:

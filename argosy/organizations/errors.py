@@ -13,3 +13,9 @@ class SlugTaken(Conflict):
     """Another organization has this slug."""
 
     type, title = "slug-taken", "Slug is taken"
+
+
+class PersonalOrganization(Conflict):
+    """A personal organization stays with its person."""
+
+    type, title = "personal-organization", "A personal organization stays"

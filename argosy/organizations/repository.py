@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import aliased, joinedload
 
-from argosy.kit.principal import Principal, PrincipalKind
+from argosy.kit.principal import Principal, PrincipalKind, Role
 from argosy.kit.repository import Repository, TenantRepository
 from argosy.organizations.models import Membership, Organization
 
@@ -20,8 +20,8 @@ class OrganizationRepository(Repository[Organization]):
         return select(Organization).where(Organization.id == principal.organization_id)
 
     def joined_by(self, principal: Principal) -> Select[Organization]:
-        """Select the organizations a user belongs to; for an API key its own, not those of who made it."""
-        if principal.kind is PrincipalKind.API_KEY:
+        """Select the organizations a user belongs to; for a key or a client its own, not those of who made it."""
+        if principal.kind is not PrincipalKind.USER:
             return self.readable_by(principal)
         return select(Organization).where(
             exists().where(Membership.organization_id == Organization.id, Membership.user_id == principal.user_id)
@@ -45,5 +45,38 @@ class MembershipRepository(TenantRepository[Membership]):
             .where(Membership.user_id == user_id)
             .options(joinedload(Membership.organization))
         )
-        named = Organization.slug == slug if slug is not None else Organization.personal.is_(True)
-        return await self.one_or_none(statement.where(named))
+        if slug is not None:
+            return await self.one_or_none(statement.where(Organization.slug == slug))
+        # Others may have been invited to it, but nobody else owns it.
+        mine = (Organization.personal.is_(True), Membership.role == Role.OWNER)
+        return await self.one_or_none(statement.where(*mine))
+
+    async def owned_alone_by(self, user_id: UUID) -> list[str]:
+        """Return the slugs of organizations, but the personal one, whose only owner is a user."""
+        other = aliased(Membership)
+        shared = exists().where(
+            other.organization_id == Membership.organization_id, other.role == Role.OWNER, other.user_id != user_id
+        )
+        statement = (
+            select(Organization.slug)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(
+                Membership.user_id == user_id,
+                Membership.role == Role.OWNER,
+                Organization.personal.is_(False),
+                ~shared,
+            )
+        )
+        return list(await self._session.scalars(statement))
+
+    async def joined(self, user_id: UUID) -> set[UUID]:
+        """Return the organizations a user belongs to."""
+        statement = select(Membership.organization_id).where(Membership.user_id == user_id)
+        return set(await self._session.scalars(statement))
+
+    async def owners(self, organization_id: UUID) -> int:
+        """Return how many owners an organization has."""
+        statement = select(func.count()).where(
+            Membership.organization_id == organization_id, Membership.role == Role.OWNER
+        )
+        return await self._session.scalar(statement) or 0

@@ -15,13 +15,14 @@ from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read, Write
-from argosy.organizations.errors import OrganizationNotFound, SlugTaken
-from argosy.organizations.schemas import MemberRead, OrganizationCreate, OrganizationRead, OrganizationUpdate
+from argosy.organizations.errors import OrganizationNotFound, PersonalOrganization, SlugTaken
+from argosy.organizations.schemas import OrganizationCreate, OrganizationRead, OrganizationUpdate
 from argosy.organizations.service import OrganizationReader, OrganizationService
 
 router = APIRouter(prefix="/organizations", tags=["organizations"], route_class=TransactionalRoute, responses=GUARDED)
 Reader = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_READ))]
 Editor = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_WRITE))]
+Owner = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_OWN))]
 Paging = Annotated[PageQuery, Depends(page_query)]
 
 
@@ -32,13 +33,6 @@ class OrganizationSort(StrEnum):
     NEWEST = "-created_at"
     SLUG = "slug"
     SLUG_DESCENDING = "-slug"
-
-
-class MemberSort(StrEnum):
-    """Sort orders of members."""
-
-    OLDEST = "created_at"
-    NEWEST = "-created_at"
 
 
 @router.post("", status_code=201, responses=problems(SlugTaken), dependencies=[Idempotent])
@@ -79,11 +73,11 @@ async def update_organization(
     return OrganizationRead.model_validate(organization)
 
 
-@router.get("/{org}/members", responses=problems(OrganizationNotFound))
-async def list_members(
-    org: Slug, principal: Reader, session: Read, query: Paging, sort: Annotated[MemberSort, Query()] = MemberSort.OLDEST
-) -> Page[MemberRead] | CursorPage[MemberRead]:
-    """List the members of an organization."""
-    return to_page(
-        await OrganizationReader(session).list_members(principal, org, query, sort), MemberRead.model_validate
-    )
+@router.delete(
+    "/{org}",
+    status_code=204,
+    responses=problems(OrganizationNotFound, PersonalOrganization, PreconditionFailed),
+)
+async def delete_organization(org: Slug, principal: Owner, session: Write, if_match: IfMatch) -> None:
+    """Delete an organization with all it has."""
+    await OrganizationService(session).delete(principal, org, if_match)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from argosy.kit.principal import Role
 from argosy.kit.schemas import Read, RequestSchema, Schema, Slug, Text
 
 OrganizationName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
@@ -38,10 +37,3 @@ class OrganizationRef(Schema):
 
     id: UUID
     slug: str
-
-
-class MemberRead(Read):
-    """A member."""
-
-    user_id: UUID
-    role: Role

@@ -7,7 +7,7 @@ from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal, Role
 from argosy.kit.web.etag import Precondition
-from argosy.organizations.errors import OrganizationNotFound, SlugTaken
+from argosy.organizations.errors import OrganizationNotFound, PersonalOrganization, SlugTaken
 from argosy.organizations.models import Membership, Organization
 from argosy.organizations.repository import MembershipRepository, OrganizationRepository
 from argosy.organizations.schemas import OrganizationCreate, OrganizationUpdate
@@ -32,14 +32,20 @@ class OrganizationReader:
         """Return a user's membership in an organization by slug, or in the personal one."""
         return await self.memberships.of_user(user_id, slug)
 
+    async def personal(self, user_id: UUID) -> Organization:
+        """Return a user's personal organization; raises `OrganizationNotFound`."""
+        membership = await self.membership(user_id, None)
+        if membership is None:
+            raise OrganizationNotFound
+        return membership.organization
+
     async def list_joined(self, principal: Principal, query: PageQuery, sort: str) -> Listing[Organization]:
         """Return the organizations of the user who answers for the call."""
         return await self.organizations.page(self.organizations.joined_by(principal), query, sort)
 
-    async def list_members(self, principal: Principal, slug: str, query: PageQuery, sort: str) -> Listing[Membership]:
-        """Return the members of the caller's organization."""
-        await self.get(principal, slug)
-        return await self.memberships.page(self.memberships.readable_by(principal), query, sort)
+    async def owned_alone_by(self, user_id: UUID) -> list[str]:
+        """Return the slugs of organizations of others that would have no owner without a user."""
+        return await self.memberships.owned_alone_by(user_id)
 
 
 class OrganizationService(OrganizationReader):
@@ -68,6 +74,21 @@ class OrganizationService(OrganizationReader):
         precondition.check(organization.revision)
         for name, value in request.model_dump(exclude_unset=True, exclude_none=True).items():
             setattr(organization, name, value)
-        await self._session.flush()
+        await self.organizations.flush()
         record(self._session, "organization.updated", organization.slug, organization.id)
         return organization
+
+    async def delete(self, principal: Principal, slug: str, precondition: Precondition) -> None:
+        """Delete an organization with all it has; its audit log stays. Raises `PersonalOrganization`."""
+        organization = await self.get(principal, slug)
+        precondition.check(organization.revision)
+        if organization.personal:
+            raise PersonalOrganization("a personal organization goes with its account")
+        record(self._session, "organization.deleted", organization.slug, organization.id)
+        await self.organizations.delete(organization)
+
+    async def delete_personal(self, user_id: UUID) -> None:
+        """Delete a user's personal organization with all it has."""
+        organization = await self.personal(user_id)
+        record(self._session, "organization.deleted", organization.slug, organization.id)
+        await self.organizations.delete(organization)

@@ -20,11 +20,11 @@ class ModelRepository(TenantRepository[Model]):
     def readable_by(self, principal: Principal) -> Select[Model]:
         """Select the models of the caller's organization, and the public ones."""
         mine = Model.organization_id == principal.organization_id
-        return self._joined().where(or_(mine, Model.visibility == Visibility.PUBLIC))
+        return _limited(self._joined().where(or_(mine, Model.visibility == Visibility.PUBLIC)), principal)
 
     def writable_by(self, principal: Principal) -> Select[Model]:
         """Select the models of the caller's organization."""
-        return self._joined().where(Model.organization_id == principal.organization_id)
+        return _limited(self._joined().where(Model.organization_id == principal.organization_id), principal)
 
     def public(self) -> Select[Model]:
         """Select the public models."""
@@ -62,6 +62,13 @@ class ModelRepository(TenantRepository[Model]):
             .execution_options(synchronize_session=False)
         )
         return (await self._session.execute(statement)).scalar_one()
+
+
+def _limited(statement: Select[Model], principal: Principal) -> Select[Model]:
+    """Keep to the models that an API key is limited to, if it is."""
+    if principal.models is None:
+        return statement
+    return statement.where((Organization.slug + "/" + Model.name).in_(sorted(principal.models)))
 
 
 class VersionRepository(Repository[ModelVersion]):

@@ -57,8 +57,11 @@ class ModelService(ModelReader):
 
     async def create(self, principal: Principal, request: ModelCreate) -> Model:
         """Make a model in the caller's organization; raises `ModelExists`."""
+        full_name = f"{principal.organization_slug}/{request.name}"
+        if principal.models is not None and full_name not in principal.models:
+            raise Forbidden("the API key is limited to other models")
         if await self.models.name_exists(principal.organization_id, request.name):
-            raise ModelExists(f"{principal.organization_slug}/{request.name} exists")
+            raise ModelExists(f"{full_name} exists")
         await self.models.add(Model(organization_id=principal.organization_id, **request.model_dump()))
         model = await self.get(principal, principal.organization_slug, request.name)
         record(self._session, "model.created", model.full_name, model.organization_id)

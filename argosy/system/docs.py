@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from argosy.kit.principal import Scope
-from argosy.kit.web.security import Credentials
+from argosy.kit.web.security import authenticate, read_credentials
 from argosy.serving.openapi import document
 
 router = APIRouter(include_in_schema=False)
@@ -65,10 +65,8 @@ async def openapi_document(request: Request) -> JSONResponse:
     """Show the document as the caller may see it."""
     app: FastAPI = request.app
     principal = None
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        credentials = Credentials(token, request.headers.get("x-organization"))
-        principal = await app.state.authenticator.authenticate(credentials)
+    if read_credentials(request) is not None:
+        principal = await authenticate(request, request.headers.get("x-organization"))
         principal = principal if principal.may(Scope.MODELS_READ) else None
     async with app.state.database.read() as session:
         described: dict[str, Any] = await document(app, session, principal)

@@ -20,6 +20,7 @@ async def test_registering_makes_a_user_with_a_personal_organization(client: htt
         "username": "ada",
         "full_name": "Ada L.",
         "is_admin": False,
+        "email_verified_at": None,
         "revision": 1,
         "organization": {"id": IsUUID(), "slug": "ada"},
         "created_at": IsStr(regex=r".*Z"),
@@ -27,14 +28,9 @@ async def test_registering_makes_a_user_with_a_personal_organization(client: htt
     }
 
 
-@pytest.mark.parametrize(
-    "taken",
-    [{"email": "OWNER@example.org", "username": "someone"}, {"email": "other@example.org", "username": "owner"}],
-)
-async def test_an_address_or_name_in_use_is_a_conflict(
-    client: httpx2.AsyncClient, owner: Caller, taken: dict[str, str]
-) -> None:
-    response = await client.post("/api/v1/auth/register", json={**taken, "password": PASSWORD})
+async def test_a_name_in_use_is_a_conflict(client: httpx2.AsyncClient, owner: Caller) -> None:
+    account = {"email": "other@example.org", "username": "owner", "password": PASSWORD}
+    response = await client.post("/api/v1/auth/register", json=account)
     assert response.status_code == 409
     assert response.json()["type"] == "urn:argosy:problem:account-exists"
 

@@ -50,7 +50,7 @@ async def test_an_unexpected_error_tells_nothing(app: FastAPI, client: httpx2.As
             raise RuntimeError("the secret is swordfish")
 
     app.state.authenticator = Broken()
-    response = await client.get("/api/v1/models")
+    response = await client.get("/api/v1/models", headers={"X-API-Key": "any"})
     assert response.status_code == 500
     assert response.json()["type"] == "urn:argosy:problem:internal-error"
     assert "swordfish" not in response.text

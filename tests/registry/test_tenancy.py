@@ -10,9 +10,20 @@ from fastapi import FastAPI
 from tests.support.callers import Caller
 from tests.support.models import pushed
 
-OPEN = {"/healthz", "/readyz", "/api/v1/auth/register", "/api/v1/auth/token"}
+OPEN = {
+    "/healthz", "/readyz", "/api/v1/auth/register", "/api/v1/auth/token", "/api/v1/auth/login", "/api/v1/auth/jwks",
+    "/api/v1/auth/email/verify", "/api/v1/auth/password/reset", "/api/v1/auth/oidc/{provider}",
+    "/api/v1/auth/oidc/{provider}/callback",
+}  # fmt: skip
+ADMINISTRATION = "/api/v1/users/{user_id}"
 BODIES: dict[str, Any] = {
     "POST /api/v1/organizations/{org}/api-keys": {"name": "k", "scopes": ["predict"]},
+    "POST /api/v1/organizations/{org}/api-keys/{key_id}/rotate": {},
+    "POST /api/v1/organizations/{org}/clients": {"name": "c", "scopes": ["predict"]},
+    "POST /api/v1/organizations/{org}/clients/{client_id}/rotate": {},
+    "POST /api/v1/organizations/{org}/invitations": {"email": "me@example.org", "role": "admin"},
+    "POST /api/v1/organizations/{org}/transfer": {"user_id": "00000000-0000-0000-0000-000000000001"},
+    "PATCH /api/v1/organizations/{org}/members/{user_id}": {"role": "owner"},
     "PATCH /api/v1/organizations/{org}": {"name": "Mine now"},
     "PATCH /api/v1/models/{org}/{name}": {"description": "Mine now"},
     "PATCH /api/v1/models/{org}/{name}/versions/{number}": {"description": "Mine now"},
@@ -40,17 +51,26 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
     app: FastAPI, owner: Caller, stranger: Caller
 ) -> None:
     version = await pushed(owner)
+    client = await owner.post("/organizations/owner/clients", json={"name": "c", "scopes": ["predict"]})
+    invited = await owner.post("/organizations/owner/invitations", json={"email": "new@example.org"})
+    sessions = (await owner.get("/auth/sessions")).json()["items"]
     theirs = {
         "org": "owner",
+        "client_id": client.json()["client_id"],
+        "invitation_id": invited.json()["id"],
+        "session_id": sessions[0]["id"],
+        "user_id": owner.user_id,
+        "provider": "none",
         "name": "sizes",
         "number": "1",
         "alias": "live",
         "job_id": version["job_id"],
         "key_id": owner.key_id,
     }
-    absent = {**theirs, "org": "nobody", "name": "nothing", "job_id": version["id"], "key_id": version["id"]}
-    templated = [(method, path) for method, path in routes(app) if "{" in path]
-    assert len(templated) >= 22
+    nothing = dict.fromkeys(("job_id", "key_id", "invitation_id", "session_id", "user_id"), version["id"])
+    absent = {**theirs, **nothing, "org": "nobody", "name": "nothing", "client_id": "cl_nothing"}
+    templated = [(method, path) for method, path in routes(app) if "{" in path and path != ADMINISTRATION]
+    assert len(templated) >= 36
     for method, path in templated:
         response = await send(stranger, method, path, theirs)
         assert response.status_code == 404, (method, path, response.text)
@@ -58,12 +78,15 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         told = {key: value for key, value in response.json().items() if key not in {"instance", "request_id"}}
         also = {key: value for key, value in missing.json().items() if key not in {"instance", "request_id"}}
         assert told == also, (method, path)
-    for listing in ("/models", "/jobs", "/organizations", "/usage"):
+    for listing in ("/models", "/jobs", "/organizations", "/usage", "/auth/sessions"):
         text = (await stranger.get(listing)).text
         assert "sizes" not in text
         assert '"owner"' not in text
     mine = await owner.get("/models/owner/sizes")
     assert mine.json()["description"] is None
+    members = (await owner.get("/organizations/owner/members")).json()["items"]
+    assert [(member["user_id"], member["role"]) for member in members] == [(owner.user_id, "owner")]
+    assert (await owner.get("/users/me", headers={"Authorization": f"Bearer {owner.key}"})).status_code == 200
 
 
 async def test_no_header_or_query_widens_the_view(owner: Caller, stranger: Caller) -> None:
@@ -85,11 +108,12 @@ async def test_a_public_model_is_seen_and_called_but_not_changed(owner: Caller, 
 
 
 async def test_every_route_needs_credentials_except_a_few(app: FastAPI, client: httpx2.AsyncClient) -> None:
-    values = {"org": "a", "name": "b", "number": "1", "alias": "c", "job_id": "0" * 32, "key_id": "0" * 32}
+    assert len(OPEN) <= 10
+    values = {"org": "a", "name": "b", "number": "1", "alias": "c"}
     for method, path in routes(app):
         if path in OPEN:
             continue
-        filled = re.sub(r"{(\w+)}", lambda match: values[match.group(1)], path)
+        filled = re.sub(r"{(\w+)}", lambda match: values.get(match.group(1), "0" * 32), path)
         body = BODIES.get(f"{method} {path}")
         response = await client.request(method, filled, json=body if body is not None else None)
         assert response.status_code in {401, 415, 422}, (method, path, response.status_code)

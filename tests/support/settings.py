@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from argosy.settings import DatabaseSettings, DataSettings, JobsSettings, LogSettings, Settings, UsageSettings
+from argosy.settings import (
+    DatabaseSettings,
+    DataSettings,
+    JobsSettings,
+    LogSettings,
+    NetworkSettings,
+    Settings,
+    UsageSettings,
+)
 
 
 def make_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings:
@@ -13,5 +21,6 @@ def make_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings
         "log": LogSettings(format="json", level="warning"),
         "jobs": JobsSettings(poll=0.05),
         "usage": UsageSettings(flush=0.05),
+        "network": NetworkSettings(hosts=["argosy.test"]),
     }
     return Settings(_env_file=None, **(values | changes))

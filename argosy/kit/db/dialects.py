@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Insert, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import ColumnElement
 
@@ -82,6 +83,32 @@ def upsert_adding(
     added: dict[str, ColumnElement[Any]] = {name: table.c[name] + statement.excluded[name] for name in add}
     touched = {"updated_at": statement.excluded.updated_at} if "updated_at" in table.c else {}
     return statement.on_conflict_do_update(index_elements=list(key), set_=added | touched)
+
+
+async def unchecked(connection: AsyncConnection) -> None:
+    """Before its transaction, stop SQLite from acting on foreign keys: changing a table there means replacing it."""
+    if connection.dialect.name == "sqlite":
+        await _pragma(connection, "foreign_keys = OFF")
+
+
+async def checked(connection: AsyncConnection) -> None:
+    """After its transaction, let SQLite act on foreign keys again."""
+    if connection.dialect.name == "sqlite":
+        await _pragma(connection, "foreign_keys = ON")
+
+
+async def _pragma(connection: AsyncConnection, pragma: str) -> None:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None  # noqa: S101 - it is connected
+    await driver.execute(f"PRAGMA {pragma}")
+
+
+def require_references(connection: Connection) -> None:
+    """Raise when a migration left a reference to nothing; PostgreSQL would not have let it."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise RuntimeError(f"the migration broke {len(broken)} references, the first in {broken[0][0]!r}")
 
 
 def lock_migrations(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import MultiFernet
 from fastapi import Depends, Header, Request
 from sqlalchemy import ColumnElement, LargeBinary, Table, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -117,12 +117,12 @@ class Idempotency:
         )
 
 
-def _cipher(request: Request) -> Fernet:
-    cipher: Fernet = request.app.state.keys.cipher("idempotency")
+def _cipher(request: Request) -> MultiFernet:
+    cipher: MultiFernet = request.app.state.keys.cipher("idempotency")
     return cipher
 
 
-def _restore(kept: IdempotencyKey, cipher: Fernet) -> Response:
+def _restore(kept: IdempotencyKey, cipher: MultiFernet) -> Response:
     headers = dict(line.split(": ", 1) for line in kept.headers or [])
     return Response(
         cipher.decrypt(kept.body or b""),

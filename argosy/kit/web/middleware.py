@@ -16,6 +16,7 @@ from argosy.kit.web.problems import problem, problem_of, translate
 
 log = get_logger("argosy.access")
 _REQUEST_ID = re.compile(r"^[\w.:-]{1,128}$", re.ASCII)
+MAX_AGENT = 300
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -37,7 +38,7 @@ class RequestContextMiddleware:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.match(given) else str(uuid4())
-        context.begin_request(request_id)
+        context.begin_request(request_id, *_sender(scope))
         started = time.perf_counter()
         status = 0
 
@@ -71,6 +72,12 @@ class RequestContextMiddleware:
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 2),
             )
+
+
+def _sender(scope: Scope) -> tuple[str | None, str | None]:
+    client = scope.get("client")
+    agent = Headers(scope=scope).get("user-agent", "")[:MAX_AGENT]
+    return (client[0] if client else None), "".join(letter for letter in agent if letter.isprintable()) or None
 
 
 class TooLarge(HTTPException):

@@ -11,10 +11,14 @@ from argosy.kit.errors import (
     ContentTooLarge,
     Forbidden,
     Invalid,
+    NotFound,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
 )
+from argosy.kit.rates import TooManyRequests
+from argosy.kit.web.cookies import CrossSiteRequest
+from argosy.kit.web.guards import Misdirected
 from argosy.kit.web.problems import MEDIA_TYPE
 
 
@@ -55,8 +59,10 @@ def problems(*errors: type[ArgosyError]) -> Responses:
     }
 
 
-PUBLIC: Responses = problems(BadRequest, ContentTooLarge, UnsupportedMediaType, Invalid, Unavailable)
-GUARDED: Responses = PUBLIC | problems(Unauthenticated, Forbidden)
+PUBLIC: Responses = problems(
+    BadRequest, ContentTooLarge, UnsupportedMediaType, Misdirected, Invalid, TooManyRequests, Unavailable
+)
+GUARDED: Responses = PUBLIC | problems(Unauthenticated, Forbidden, CrossSiteRequest, NotFound)
 
 
 def operation_id(route: APIRoute) -> str:

@@ -1,33 +1,49 @@
 """Authentication as a port: routes ask for a principal with a scope, and identity answers who that is."""
 
+import base64
+import binascii
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Header, Request
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, OAuth2PasswordBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
+from fastapi.security.base import SecurityBase
 
 from argosy.kit import context
-from argosy.kit.errors import Forbidden
-from argosy.kit.principal import Principal, Scope
+from argosy.kit.errors import Forbidden, Unauthenticated
+from argosy.kit.principal import Principal, PrincipalKind, Scope
+from argosy.kit.rates import TooManyRequests
+from argosy.kit.web.cookies import COOKIE, require_own_page
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105 - a path
-_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key (`ak_…`) or an access token.")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="ApiKey", description="An API key (`ak_…`).")
-_oauth2 = OAuth2PasswordBearer(tokenUrl=TOKEN_URL, auto_error=False, scheme_name="Password")
+PREDICT_TAG = "predict"
+MAX_CREDENTIAL = 8192
+
+
+class Scheme(StrEnum):
+    """How a request says who sends it."""
+
+    BEARER = "bearer"
+    BASIC = "basic"
+    COOKIE = "cookie"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a request brought to prove who sends it, and the organization it is about.
 
-    A user acts in the organization named by `X-Organization`, else in the one of the path if a member, else in the
-    personal one.
+    `secret` is the API key, token, password or cookie. A user acts in the organization named by `X-Organization`, else
+    in the one of the path if a member, else in the personal one.
     """
 
-    token: str | None
-    organization: str | None
+    scheme: Scheme
+    secret: str = field(repr=False)
+    username: str | None = None
+    organization: str | None = None
     path_organization: str | None = None
+    address: str = ""
 
 
 class Authenticator(Protocol):
@@ -38,33 +54,143 @@ class Authenticator(Protocol):
         ...
 
 
+class Documented(SecurityBase):
+    """A way to authenticate as OpenAPI names it; reading it from the request is `read_credentials`'s."""
+
+    def __init__(self, scheme: SecurityBase) -> None:
+        self.model = scheme.model
+        self.scheme_name = scheme.scheme_name
+
+    async def __call__(self) -> None:
+        """Do nothing: it documents."""
+
+
+_SCHEMES = (
+    HTTPBearer(scheme_name="Bearer", description="An API key (`ak_…`) or an access token."),
+    APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="An API key (`ak_…`)."),
+    HTTPBasic(scheme_name="Basic", description="Username and password, or anything and an API key, for scripts."),
+    APIKeyCookie(name=COOKIE, scheme_name="Session", description="A browser's session; see `POST /auth/login`."),
+    OAuth2PasswordBearer(tokenUrl=TOKEN_URL, scheme_name="Password"),
+)
+_bearer, _api_key, _basic, _cookie, _password = (Documented(scheme) for scheme in _SCHEMES)
+
+
+def read_credentials(request: Request, organization: str | None = None) -> Credentials | None:
+    """Return what a request authenticates with: a header if there is one, else the cookie; never the URL.
+
+    Raises `Unauthenticated` for an Authorization header that cannot be read.
+    """
+    header, api_key = request.headers.get("authorization"), request.headers.get("x-api-key")
+    path_organization = request.path_params.get("org")
+    common = (organization, path_organization, context.address())
+    if header is not None:
+        scheme, _, value = header.strip().partition(" ")
+        if scheme.lower() == Scheme.BASIC:
+            username, password = _basic_pair(value)
+            return Credentials(Scheme.BASIC, password, username, *common)
+        if scheme.lower() != Scheme.BEARER or not value.strip() or len(value) > MAX_CREDENTIAL:
+            raise Unauthenticated("send 'Authorization: Bearer …' or 'Authorization: Basic …'")
+        return Credentials(Scheme.BEARER, value.strip(), None, *common)
+    if api_key:
+        return Credentials(Scheme.BEARER, api_key.strip(), None, *common)
+    cookie = request.cookies.get(COOKIE)
+    return Credentials(Scheme.COOKIE, cookie, None, *common) if cookie else None
+
+
+def _basic_pair(value: str) -> tuple[str, str]:
+    try:
+        pair = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise Unauthenticated("the Basic credentials cannot be read") from error
+    username, colon, password = pair.partition(":")
+    if not colon or "\x00" in pair or len(pair) > MAX_CREDENTIAL:
+        raise Unauthenticated("the Basic credentials cannot be read")
+    return username, password
+
+
 async def current_principal(
     request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    api_key: Annotated[str | None, Depends(_header)],
-    _password: Annotated[str | None, Depends(_oauth2)],
+    _one: Annotated[None, Depends(_bearer)],
+    _two: Annotated[None, Depends(_api_key)],
+    _three: Annotated[None, Depends(_basic)],
+    _four: Annotated[None, Depends(_cookie)],
+    _five: Annotated[None, Depends(_password)],
     x_organization: Annotated[
         str | None, Header(max_length=63, description="Slug of the organization a user acts in.")
     ] = None,
 ) -> Principal:
     """Return who is calling."""
-    authenticator: Authenticator = request.app.state.authenticator
-    token = bearer.credentials if bearer else api_key
-    path_organization = request.path_params.get("org")
-    principal = await authenticator.authenticate(Credentials(token, x_organization, path_organization))
+    return await authenticate(request, x_organization)
+
+
+async def authenticate(request: Request, organization: str | None) -> Principal:
+    """Return who is calling, counted against the limits of the caller; of its address when nobody is known."""
+    state = request.app.state
+    authenticator: Authenticator = state.authenticator
+    try:
+        credentials = read_credentials(request, organization)
+        if credentials is None:
+            raise Unauthenticated("send an API key or an access token as 'Authorization: Bearer …'")
+        principal = await authenticator.authenticate(credentials)
+    except Unauthenticated:
+        standing = await state.rates.hit(state.settings.rates.anonymous, "refused", context.address())
+        request.state.standing = standing
+        standing.require("too many requests with credentials that do not hold")
+        raise
     context.identify(principal)
+    if credentials.scheme is Scheme.COOKIE:
+        require_own_page(request, state.keys, credentials.secret)
+    await _admit(request, principal)
     return principal
+
+
+async def _admit(request: Request, principal: Principal) -> None:
+    rates, state = request.app.state.settings.rates, request.app.state
+    predicts = PREDICT_TAG in getattr(request.scope.get("route"), "tags", ())
+    limit, kind = (rates.predict, "predict") if predicts else (rates.caller, "caller")
+    standing = await state.rates.hit(limit, kind, principal.kind, str(principal.id))
+    request.state.standing = standing
+    if not standing.admitted:
+        raise TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
+
+
+class Requires:
+    """A dependency that lets in callers who hold a scope; it is what tells documents and tests which one."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
+        """Return the caller; raises `Forbidden`."""
+        if not principal.may(self.scope):
+            raise Forbidden(f"this needs the scope {self.scope}", required_scope=self.scope.value)
+        return principal
 
 
 def requires(scope: Scope) -> Callable[..., Coroutine[Any, Any, Principal]]:
     """Return a dependency that lets in callers who hold a scope."""
+    return Requires(scope)
 
-    async def check(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
-        if not principal.may(scope):
-            raise Forbidden(f"this needs the scope {scope}", required_scope=scope.value)
-        return principal
 
-    return check
+async def person(principal: Annotated[Principal, Depends(Requires(Scope.ACCOUNT))]) -> Principal:
+    """Let in people only: what concerns an account is not for keys and clients."""
+    if principal.kind is not PrincipalKind.USER:
+        raise Forbidden("only a person may do this, not an API key or a client")
+    return principal
 
 
 Caller = Annotated[Principal, Depends(current_principal)]
+Person = Annotated[Principal, Depends(person)]
+
+
+async def counted(request: Request) -> None:
+    """Count a request to a public route by address, also when it brings credentials that nobody reads there."""
+    if getattr(request.state, "standing", None) is None:
+        state = request.app.state
+        request.state.standing = standing = await state.rates.hit(
+            state.settings.rates.anonymous, "anonymous", context.address()
+        )
+        standing.require("your address sends more requests than it may; wait")
+
+
+Counted = Depends(counted)

@@ -1,0 +1,82 @@
+"""Counting requests against limits, in this process or, with Redis, over all of them."""
+
+import time
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+
+from argosy.kit.logs import get_logger
+from argosy.kit.rates import Standing
+
+log = get_logger(__name__)
+
+
+class SharedRateLimiter:
+    """Counts by name; exact under concurrency, over processes too when they share Redis.
+
+    While Redis is away each process counts for itself: a limit that is too wide for a moment is better than no service.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._shared = _storage(url)
+        self._local = MemoryStorage()
+
+    async def hit(self, limit: int, *name: str) -> Standing:
+        """Count one request in windows of a minute."""
+        item = RateLimitItemPerMinute(limit)
+        try:
+            return await _fixed(self._shared, item, name)
+        except StorageError:
+            log.warning("rate_limits_away")
+            return await _fixed(self._local, item, name)
+
+    async def attempt(self, limit: int, *name: str) -> Standing:
+        """Count one attempt in a window that moves: at no time more than the limit within a minute."""
+        item = RateLimitItemPerMinute(limit)
+        try:
+            return await _moving(self._shared, item, name)
+        except StorageError:
+            log.warning("rate_limits_away")
+            return await _moving(self._local, item, name)
+
+    async def forgive(self, limit: int, *name: str) -> None:
+        """Forget the attempts of a name."""
+        item = RateLimitItemPerMinute(limit)
+        for storage in (self._shared, self._local):
+            try:
+                await MovingWindowRateLimiter(storage).clear(item, *name)
+            except StorageError:
+                log.warning("rate_limits_away")
+
+
+def _storage(url: str) -> Storage:
+    if url.startswith("memory://"):
+        return MemoryStorage()
+    try:
+        import redis  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise RuntimeError("Redis needs the extra 'redis': pip install 'argosy[redis]'") from error
+    storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
+    assert isinstance(storage, Storage)  # noqa: S101 - an async URL gives an async storage
+    return storage
+
+
+async def _fixed(storage: Storage, item: RateLimitItem, name: tuple[str, ...]) -> Standing:
+    limiter = FixedWindowRateLimiter(storage)
+    admitted = await limiter.hit(item, *name)
+    return _standing(item, await limiter.get_window_stats(item, *name), admitted=admitted)
+
+
+async def _moving(storage: Storage, item: RateLimitItem, name: tuple[str, ...]) -> Standing:
+    limiter = MovingWindowRateLimiter(storage)
+    admitted = await limiter.hit(item, *name)
+    return _standing(item, await limiter.get_window_stats(item, *name), admitted=admitted)
+
+
+def _standing(item: RateLimitItem, stats: tuple[float, int], *, admitted: bool) -> Standing:
+    reset_at, remaining = stats
+    seconds = min(max(1, round(reset_at - time.time() + 0.5)), item.get_expiry())
+    return Standing(admitted, item.amount, max(0, remaining), seconds)
