@@ -196,6 +196,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await migrations.upgrade(state.database)
         await migrations.require_current(state.database)
         await state.signing_keys.keep_fresh()
+        if await state.database.bypasses_row_security():
+            log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
         stack.callback(state.serving.close)
         work = (state.meter, state.activity, state.dispatcher, state.worker)
         for running in (*(one.run() for one in work), _maintain(app)):

@@ -1,30 +1,32 @@
 """The audit log: what happened, in chains that show when a link was changed or taken out."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.db.base import Base
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.db.types import BigInt, Json
 
 PLATFORM = UUID(int=0)
 
 
 class AuditEntry(Base):
-    """One link of a chain. `chain` is an organization's id, or `PLATFORM`; entries outlive their organization."""
+    """One link of an organization's chain, or of `PLATFORM`'s. Entries outlive their organization."""
 
     __tablename__ = "audit_entries"
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy()
     __table_args__ = (
-        Index("uq_audit_entries_chain_sequence", "chain", "sequence", unique=True),
-        Index("ix_audit_entries_chain_action", "chain", "action"),
-        Index("ix_audit_entries_chain_actor_id", "chain", "actor_id"),
+        Index("uq_audit_entries_organization_id_sequence", "organization_id", "sequence", unique=True),
+        Index("ix_audit_entries_organization_id_action", "organization_id", "action"),
+        Index("ix_audit_entries_organization_id_actor_id", "organization_id", "actor_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, doc="The event's.")
-    chain: Mapped[UUID]
+    organization_id: Mapped[UUID]
     sequence: Mapped[int] = mapped_column(BigInt)
     at: Mapped[datetime]
     action: Mapped[str]

@@ -39,7 +39,7 @@ class AuditRepository(Repository[AuditEntry]):
 
     def matching(self, chain: UUID, only: AuditFilter) -> Select[AuditEntry]:
         """Select entries of a chain."""
-        statement = select(AuditEntry).where(AuditEntry.chain == chain)
+        statement = select(AuditEntry).where(AuditEntry.organization_id == chain)
         if only.action is not None:
             statement = statement.where(AuditEntry.action == only.action)
         if only.actor_id is not None:
@@ -54,7 +54,7 @@ class AuditRepository(Repository[AuditEntry]):
         while True:
             statement = (
                 select(AuditEntry)
-                .where(AuditEntry.chain == chain, AuditEntry.sequence > last)
+                .where(AuditEntry.organization_id == chain, AuditEntry.sequence > last)
                 .order_by(AuditEntry.sequence)
                 .limit(BATCH)
             )

@@ -12,12 +12,13 @@ from starlette.responses import StreamingResponse
 from argosy.audit.models import PLATFORM
 from argosy.audit.schemas import AuditFilter, AuditRead, AuditVerification
 from argosy.audit.service import AuditReader, exported_name
+from argosy.kit.db.tenancy import Actor
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
 from argosy.kit.web.openapi import GUARDED, Responses, problems
 from argosy.kit.web.routing import TransactionalRoute
-from argosy.kit.web.security import requires
+from argosy.kit.web.security import AsSystem, requires
 from argosy.kit.web.sessions import Read
 from argosy.organizations.errors import OrganizationNotFound
 
@@ -75,10 +76,10 @@ async def verify_audit(org: Slug, principal: Reader, session: Read) -> AuditVeri
 )
 async def export_audit(org: Slug, principal: Reader, session: Read, request: Request) -> StreamingResponse:
     """Download an organization's log as JSON lines, hashes included."""
-    return _download(request, await AuditReader(session).chain_of(principal, org))
+    return _download(request, principal, await AuditReader(session).chain_of(principal, org))
 
 
-@router.get("/audit")
+@router.get("/audit", dependencies=[AsSystem])
 async def list_platform_audit(
     _principal: PlatformReader, session: Read, query: Paging, only: Filter, sort: Sort = AuditSort.NEWEST
 ) -> Page[AuditRead] | CursorPage[AuditRead]:
@@ -87,16 +88,16 @@ async def list_platform_audit(
     return to_page(listing, AuditRead.model_validate)
 
 
-@router.get("/audit/verify")
+@router.get("/audit/verify", dependencies=[AsSystem])
 async def verify_platform_audit(_principal: PlatformReader, session: Read) -> AuditVerification:
     """Check the platform's log."""
     return await AuditReader(session).verify(PLATFORM)
 
 
-def _download(request: Request, chain: UUID) -> StreamingResponse:
+def _download(request: Request, principal: Principal, chain: UUID) -> StreamingResponse:
     async def lines() -> AsyncIterator[bytes]:
         # The request's transaction ends before the body is sent: a stream reads in one of its own.
-        async with request.app.state.database.read() as session:
+        async with request.app.state.database.read(Actor.of(principal)) as session:
             async for line in AuditReader(session).export(chain):
                 yield line
 

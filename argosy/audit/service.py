@@ -33,7 +33,7 @@ async def append(session: WriteSession, event: Event) -> None:
     link = await audit.next_link(chain)
     entry = AuditEntry(
         id=event.id,
-        chain=chain,
+        organization_id=chain,
         sequence=link.sequence,
         at=event.created_at,
         action=event.kind,
@@ -54,7 +54,7 @@ async def append(session: WriteSession, event: Event) -> None:
 def digest(entry: AuditEntry) -> str:
     """Return the SHA-256 over all that an entry says and the hash before it, as canonical JSON."""
     content = {
-        "chain": str(entry.chain),
+        "chain": str(entry.organization_id),
         "sequence": entry.sequence,
         "id": str(entry.id),
         "at": entry.at.astimezone(UTC).isoformat(),

@@ -1,7 +1,7 @@
 """The outbox: every state change, written in the transaction that makes it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
@@ -9,8 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base, Identified
+from argosy.kit.db.tenancy import RowPolicy
 
 _DUE = text("next_attempt_at IS NOT NULL")
+# An event without an organization is the system's: only its range has this id.
+_OWN = (
+    "COALESCE(organization_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+    " BETWEEN argosy_first_organization() AND argosy_last_organization()"
+)
 
 
 class Event(Identified, Base):
@@ -20,6 +26,9 @@ class Event(Identified, Base):
     __table_args__ = (
         Index("ix_events_due", "next_attempt_at", "id", sqlite_where=_DUE, postgresql_where=_DUE),  # only what is due
     )
+
+    # Anybody may tell of something, also before it is known who calls; what was told is read by its organization.
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(own=_OWN, also_insert="true")
 
     organization_id: Mapped[UUID | None]
     kind: Mapped[str]

@@ -14,8 +14,15 @@ from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.web.etag import IfMatch, tag
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
+from argosy.kit.web.security import AsSystem
 
-router = APIRouter(prefix="/users", tags=["administration"], route_class=TransactionalRoute, responses=GUARDED)
+router = APIRouter(
+    prefix="/users",
+    tags=["administration"],
+    route_class=TransactionalRoute,
+    responses=GUARDED,
+    dependencies=[AsSystem],
+)
 
 
 class UserSort(StrEnum):

@@ -38,7 +38,7 @@ from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.web.cookies import COOKIE, CrossSiteRequest, clear_cookie, csrf_token, require_same_site, set_cookie
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
 from argosy.kit.web.routing import TransactionalRoute
-from argosy.kit.web.security import Caller, Counted, Person
+from argosy.kit.web.security import AsSystem, Caller, Counted, Person
 from argosy.kit.web.sessions import Read, Write
 
 public = APIRouter(
@@ -64,7 +64,7 @@ async def issue_token(form: Annotated[TokenRequest, Form()], tokens: Tokens, req
     return await tokens.grant(_with_client(form, request))
 
 
-@guarded.post("/revoke", status_code=200)
+@guarded.post("/revoke", status_code=200, dependencies=[AsSystem])
 async def revoke_token(form: Annotated[TokenUse, Form()], _principal: Caller, revoker: Revoker) -> None:
     """End a token you hold, with the sign-in it belongs to (RFC 7009); an unknown one is no error."""
     await revoker.revoke(form.token.get_secret_value())
@@ -82,7 +82,7 @@ async def introspect_token(form: Annotated[TokenUse, Form()], principal: Caller,
     return await inspector.inspect(principal, form.token.get_secret_value())
 
 
-@guarded.post("/authorize", responses=problems(InvalidClient, InvalidScope))
+@guarded.post("/authorize", responses=problems(InvalidClient, InvalidScope), dependencies=[AsSystem])
 async def authorize_client(body: Authorization, principal: Person, session: Write, request: Request) -> Authorized:
     """Allow a client to act for you: what the console's consent page sends."""
     return await authorize(session, principal, body, request.app.state.tokens.issuer)

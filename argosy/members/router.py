@@ -13,7 +13,7 @@ from argosy.kit.schemas import Slug
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
-from argosy.kit.web.security import Person, requires
+from argosy.kit.web.security import AsSystem, Person, requires
 from argosy.kit.web.sessions import Read, Write
 from argosy.members.errors import AlreadyMember, InvitationNotFound, MemberNotFound, OwnersOnly
 from argosy.members.schemas import (
@@ -119,7 +119,7 @@ async def withdraw_invitation(org: Slug, invitation_id: UUID, principal: Editor,
     await service.withdraw(principal, org, invitation_id)
 
 
-@invitations.post("/accept", responses=GUARDED | problems(InvalidCode, AlreadyMember))
+@invitations.post("/accept", responses=GUARDED | problems(InvalidCode, AlreadyMember), dependencies=[AsSystem])
 async def accept_invitation(body: InvitationAccept, principal: Person, service: Invitations) -> MemberRead:
     """Accept an invitation that was sent to your address."""
     return await service.accept(principal, body.code.get_secret_value())

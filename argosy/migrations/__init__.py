@@ -41,7 +41,7 @@ def _current(connection: Connection) -> str | None:
 
 async def current(database: Database) -> str | None:
     """Return the database's revision."""
-    async with database.engine.begin() as connection:
+    async with database.connection() as connection:
         return await connection.run_sync(_current)
 
 
@@ -58,7 +58,7 @@ async def upgrade(database: Database, revision: str = HEAD) -> None:
 
 
 async def _migrate(database: Database, run: Callable[[Connection], None]) -> None:
-    async with database.engine.connect() as connection:
+    async with database.connect() as connection:
         await unchecked(connection)
         try:
             async with connection.begin():
@@ -85,7 +85,7 @@ async def differences(database: Database) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
 
-    async with database.engine.begin() as connection:
+    async with database.connection() as connection:
         return await connection.run_sync(run)
 
 
@@ -99,7 +99,7 @@ async def revision(database: Database, message: str) -> list[Path]:
         scripts = made if isinstance(made, list) else [made]
         return [Path(script.path) for script in scripts if script is not None]
 
-    async with database.engine.begin() as connection:
+    async with database.connection() as connection:
         return await connection.run_sync(run)
 
 

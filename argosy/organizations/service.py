@@ -62,7 +62,8 @@ class OrganizationService(OrganizationReader):
         organization = await self.organizations.add(
             Organization(slug=request.slug, name=request.name, personal=personal)
         )
-        await self.memberships.add(Membership(organization_id=organization.id, user_id=user_id, role=Role.OWNER))
+        async with self._session.act_in(organization.id):
+            await self.memberships.add(Membership(organization_id=organization.id, user_id=user_id, role=Role.OWNER))
         record(self._session, "organization.created", organization.slug, organization.id)
         return organization
 

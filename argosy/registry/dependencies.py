@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from argosy.kit.db.tenancy import Actor
 from argosy.kit.pagination import PageQuery, page_query
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
@@ -24,7 +25,7 @@ async def received(request: Request, org: Slug, name: Slug, principal: Editor) -
     The model is looked up first, in a transaction of its own, so that a stranger's gigabyte is refused before it is
     read and no transaction is open while it is.
     """
-    async with request.app.state.database.read() as session:
+    async with request.app.state.database.read(Actor.of(principal)) as session:
         await ModelReader(session).get_writable(principal, org, name)
     return await receive(request, request.app.state.store)
 

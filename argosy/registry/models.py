@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from argosy.kit.db.base import Revised, TenantRow
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.db.types import BigInt, enum_type
 from argosy.organizations.models import Organization
 
@@ -44,11 +45,18 @@ class SourceFormat(StrEnum):
     SKOPS = "skops"
 
 
+# What belongs to a model is seen by whoever sees the model, if it is public.
+_OF_PUBLIC_MODEL = RowPolicy(
+    also_read="EXISTS (SELECT 1 FROM models WHERE models.id = model_id AND models.visibility = 'public')"
+)
+
+
 class Model(Revised, TenantRow):
     """A named model of an organization; what it is lives in its versions."""
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("organization_id", "name"),)
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(also_read="visibility = 'public' AND argosy_is_bound()")
 
     name: Mapped[str]
     description: Mapped[str | None]
@@ -69,6 +77,7 @@ class ModelVersion(Revised, TenantRow):
 
     __tablename__ = "model_versions"
     __table_args__ = (UniqueConstraint("model_id", "number"),)
+    __row_policy__: ClassVar[RowPolicy] = _OF_PUBLIC_MODEL
 
     model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
     number: Mapped[int]
@@ -99,6 +108,7 @@ class Alias(Revised, TenantRow):
 
     __tablename__ = "aliases"
     __table_args__ = (UniqueConstraint("model_id", "name"),)
+    __row_policy__: ClassVar[RowPolicy] = _OF_PUBLIC_MODEL
 
     model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
     name: Mapped[str]
@@ -110,6 +120,7 @@ class AliasChange(TenantRow):
     """One move of an alias; null is where it did not exist."""
 
     __tablename__ = "alias_changes"
+    __row_policy__: ClassVar[RowPolicy] = _OF_PUBLIC_MODEL
 
     model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
     alias: Mapped[str]

@@ -9,6 +9,7 @@ from uuid import UUID
 from argosy.engines.storage.base import ArtifactStore
 from argosy.events.models import Event
 from argosy.kit.db.session import Database, WriteSession
+from argosy.kit.db.tenancy import Actor
 from argosy.kit.errors import invalid
 from argosy.kit.ids import new_id
 from argosy.kit.logs import get_logger
@@ -78,7 +79,7 @@ class ServingService:
         """
         if version is not None and alias is not None:
             raise invalid(["query", "alias"], "give a version or an alias, not both")
-        async with self._database.read() as session:
+        async with self._database.read(Actor.of(principal)) as session:
             model = await ModelReader(session).get(principal, org, name)
             if version is not None:
                 return Target.of(model.full_name, await VersionReader(session).get_ready(model, version))

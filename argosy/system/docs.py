@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from argosy.kit.db.tenancy import SYSTEM, Actor
 from argosy.kit.principal import Scope
 from argosy.kit.web.security import authenticate, read_credentials
 from argosy.serving.openapi import document
@@ -68,7 +69,8 @@ async def openapi_document(request: Request) -> JSONResponse:
     if read_credentials(request) is not None:
         principal = await authenticate(request, request.headers.get("x-organization"))
         principal = principal if principal.may(Scope.MODELS_READ) else None
-    async with app.state.database.read() as session:
+    actor = Actor.of(principal) if principal else SYSTEM  # without a caller, the public models of all
+    async with app.state.database.read(actor) as session:
         described: dict[str, Any] = await document(app, session, principal)
     return JSONResponse(described)
 

@@ -11,9 +11,9 @@ import pytest
 import skops.io
 from typer.testing import CliRunner
 
+from argosy import migrations
 from argosy.cli.main import app
 from argosy.client import Argosy
-from argosy.migrations import head
 from tests.e2e.test_push import mixed
 from tests.support.servers import ServerProcess
 
@@ -133,7 +133,7 @@ def test_the_database_commands(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "", None)
     shell.environment["ARGOSY_DATA_DIR"] = str(tmp_path / "data")
     assert "argosy db upgrade" in shell.run("db", "check", code=1)
-    assert f"is at {head()}" in shell.run("db", "upgrade")
+    assert f"is at {migrations.head()}" in shell.run("db", "upgrade")
     assert "agrees with the code" in shell.run("db", "check")
     assert "is at base" in shell.run("db", "downgrade", "base")
     assert shell.run("version").strip()

@@ -145,9 +145,10 @@ async def test_nothing_secret_is_stored_in_the_clear(
     body = {"name": "kept", "scopes": ["predict"]}
     made = await owner.post("/organizations/owner/api-keys", json=body, headers=headers)
     secrets = [PASSWORD, owner.key, owner.token, owner.refresh_token, made.json()["key"]]
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         for table in ("users", "sessions", "api_keys", "idempotency_keys", "events"):
             rows = (await connection.exec_driver_sql(f"SELECT * FROM {table}")).all()
+            assert rows, table
             stored = " ".join(
                 str(bytes(cell) if isinstance(cell, memoryview) else cell) for row in rows for cell in row
             )

@@ -32,7 +32,8 @@ def test_add_a_domain(tmp_path: Path) -> None:
 
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-        "tests/notes", "tests/migrations/test_migrations.py", "-k", "note or equal or up_down",
+        "tests/notes", "tests/migrations/test_migrations.py", "tests/kit/test_tenancy.py",
+        "-k", "note or equal or up_down or policy",
     ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))}
     environment["PYTHONPATH"] = str(tmp_path)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx2
+
+from argosy.kit.db.session import UnitOfWork, WriteSession
+from argosy.kit.db.tenancy import Actor
 
 PASSWORD = "correct horse battery staple"
 ALL_SCOPES = [
@@ -80,3 +84,14 @@ async def register(http: httpx2.AsyncClient, username: str) -> Caller:
         key=made.json()["key"],
         key_id=made.json()["id"],
     )
+
+
+def actor(caller: Caller) -> Actor:
+    """Whom a caller's requests act for."""
+    return Actor.member(UUID(caller.organization_id), UUID(caller.user_id))
+
+
+async def bound(work: UnitOfWork, caller: Caller) -> WriteSession:
+    """A session as a caller's request has it."""
+    await work.act_as(actor(caller))
+    return await work.write()

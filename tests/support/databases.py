@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import psycopg
+import pytest
+from sqlalchemy import make_url
 
 from argosy import migrations
 from argosy.kit.db.session import Database
 from argosy.settings import DatabaseSettings
 
 TEMPLATE = "argosy_template"
+ROLE = "argosy"
+on_postgresql = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
 
 
 async def migrate(url: str) -> None:
@@ -25,7 +31,10 @@ async def migrate(url: str) -> None:
 
 @dataclass
 class PostgresServer:
-    """A PostgreSQL server that was started for the tests."""
+    """A PostgreSQL server that was started for the tests.
+
+    Its databases belong to a role that is no superuser, as on a real server, so that row-level security holds in tests.
+    """
 
     base: str
     names: Iterator[int] = field(default_factory=count)
@@ -47,7 +56,13 @@ class PostgresServer:
                     started.cleanup()
 
     def url(self, name: str) -> str:
-        return self.base.replace("/postgres?", f"/{name}?")
+        return self._url(name, ROLE)
+
+    def superuser_url(self, name: str) -> str:
+        return self._url(name, make_url(self.base).username)
+
+    def _url(self, name: str, role: str | None) -> str:
+        return make_url(self.base).set(username=role, database=name).render_as_string(hide_password=False)
 
     async def prepare(self) -> None:
         # The data is thrown away: durability would only cost time.
@@ -58,7 +73,8 @@ class PostgresServer:
             "SELECT pg_reload_conf()",
         ):
             self.execute(statement)
-        self.execute(f"CREATE DATABASE {TEMPLATE}")
+        self.execute(f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOBYPASSRLS")
+        self.execute(f"CREATE DATABASE {TEMPLATE} OWNER {ROLE}")
         await migrate(self.url(TEMPLATE))
 
     def execute(self, statement: str) -> None:
@@ -67,12 +83,12 @@ class PostgresServer:
 
     def create(self) -> str:
         name = f"empty_{next(self.names)}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
         return name
 
     def create_from_template(self) -> str:
         name = f"test_{next(self.names)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {ROLE}")
         return name
 
     def drop(self, name: str) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from argosy.kit.clock import now
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.db.types import Json, UTCDateTime
 from argosy.kit.ids import new_id
 
@@ -57,9 +58,13 @@ class Revised:
 
 
 class TenantRow(Identified, Timestamped, Base):
-    """A row that belongs to one organization; its repository lets nobody else near it."""
+    """A row that belongs to one organization; its repository lets nobody else near it, and nor does PostgreSQL.
+
+    A table whose rows others may read says so in its `__row_policy__`.
+    """
 
     __abstract__ = True
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy()
 
     organization_id: Mapped[UUID] = mapped_column(
         ForeignKey("organizations.id", ondelete="CASCADE"), index=True, sort_order=-9

@@ -4,15 +4,19 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Table, event, text
+from sqlalchemy import Connection, Engine, Insert, Table, TextClause, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import ColumnElement
 
+from argosy.kit.db.tenancy import Actor, Binding
+
 READ_ONLY = "argosy_read_only"
+_BINDING = "argosy_binding"
+_ACTOR = ("argosy__organization", "argosy__person")  # a parameter's name has no dot
 _MIGRATION_LOCK = 0x4172676F7379
 
 
@@ -63,11 +67,45 @@ def _prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
 
 
 def _prepare_postgresql(engine: Engine, busy_timeout: float) -> None:
+    lock_timeout = str(int(busy_timeout * 1000))
+    writing = _set_local("lock_timeout", *_ACTOR)
+    reading = _set_local("transaction_read_only", "lock_timeout", *_ACTOR)
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(READ_ONLY, False):
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(busy_timeout * 1000)}")
+        options = connection.get_execution_options()
+        # A transaction that is bound to nobody has no rows: row-level security fails closed.
+        binding: Binding = options.get(_BINDING) or Binding()
+        settings = {"transaction_read_only": "on", "lock_timeout": lock_timeout, **_settings_of(binding.actor)}
+        connection.execute(reading if options.get(READ_ONLY, False) else writing, settings)
+        binding.announced = True
+
+
+def _set_local(*names: str) -> TextClause:
+    """Return one statement that sets parameters until the transaction ends; their values are its parameters."""
+    return text("SELECT " + ", ".join(f"set_config('{name.replace('__', '.')}', :{name}, true)" for name in names))
+
+
+def _settings_of(actor: Actor) -> dict[str, str]:
+    return dict(zip(_ACTOR, (actor.organization, actor.person), strict=True))
+
+
+def bound(engine: AsyncEngine, binding: Binding) -> AsyncEngine:
+    """Return the engine whose transactions begin with what the binding says by then."""
+    return engine.execution_options(**{_BINDING: binding}) if engine.dialect.name == "postgresql" else engine
+
+
+async def announce(connection: AsyncConnection, actor: Actor) -> None:
+    """Bind a transaction that has begun; only PostgreSQL's are ever told."""
+    await connection.execute(_set_local(*_ACTOR), _settings_of(actor))
+
+
+def bypasses_row_security(connection: Connection) -> bool:
+    """Tell whether row-level security does not hold for the role of a PostgreSQL connection."""
+    if connection.dialect.name != "postgresql":
+        return False
+    asked = text("SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user")
+    return bool(connection.execute(asked).scalar_one())
 
 
 def insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:

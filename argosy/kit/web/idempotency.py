@@ -8,7 +8,7 @@ failed, runs for the first time. Kept answers can hold a new secret, so they are
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from cryptography.fernet import MultiFernet
@@ -21,6 +21,7 @@ from argosy.kit.clock import now
 from argosy.kit.db import dialects
 from argosy.kit.db.base import Base
 from argosy.kit.db.session import WriteSession
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.errors import ArgosyError
 from argosy.kit.principal import Principal
 from argosy.kit.web.security import current_principal
@@ -40,6 +41,7 @@ class IdempotencyKey(Base):
     """A key, the fingerprint of its request and the answer it got."""
 
     __tablename__ = "idempotency_keys"
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy()
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     principal_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -12,6 +12,8 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, 
 from fastapi.security.base import SecurityBase
 
 from argosy.kit import context
+from argosy.kit.db.session import UnitOfWork
+from argosy.kit.db.tenancy import SYSTEM, Actor
 from argosy.kit.errors import Forbidden, Unauthenticated
 from argosy.kit.principal import Principal, PrincipalKind, Scope
 from argosy.kit.rates import TooManyRequests
@@ -119,8 +121,12 @@ async def current_principal(
         str | None, Header(max_length=63, description="Slug of the organization a user acts in.")
     ] = None,
 ) -> Principal:
-    """Return who is calling."""
-    return await authenticate(request, x_organization)
+    """Return who is calling; from here on the request's sessions act for them."""
+    principal = await authenticate(request, x_organization)
+    work: UnitOfWork | None = getattr(request.state, "work", None)  # the data plane's routes have none
+    if work is not None:
+        await work.act_as(Actor.of(principal))
+    return principal
 
 
 async def authenticate(request: Request, organization: str | None) -> Principal:
@@ -184,7 +190,11 @@ Person = Annotated[Principal, Depends(person)]
 
 
 async def counted(request: Request) -> None:
-    """Count a request to a public route by address, also when it brings credentials that nobody reads there."""
+    """Let in whoever asks: counted by address, also with credentials that nobody reads there.
+
+    Nobody is known, so what the route does it does as the system.
+    """
+    await request.state.work.act_as(SYSTEM)
     if getattr(request.state, "standing", None) is None:
         state = request.app.state
         request.state.standing = standing = await state.rates.hit(
@@ -193,4 +203,10 @@ async def counted(request: Request) -> None:
         standing.require("your address sends more requests than it may; wait")
 
 
+async def as_system(request: Request, _principal: Annotated[Principal, Depends(current_principal)]) -> None:
+    """Let a route of a known caller reach over organizations; whoever asks for it answers for the filter."""
+    await request.state.work.act_as(SYSTEM)
+
+
 Counted = Depends(counted)
+AsSystem = Depends(as_system)

@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_entries",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("chain", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", argosy.kit.db.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("action", sa.String(), nullable=False),
@@ -48,9 +48,15 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
-    op.create_index("ix_audit_entries_chain_action", "audit_entries", ["chain", "action"], unique=False)
-    op.create_index("ix_audit_entries_chain_actor_id", "audit_entries", ["chain", "actor_id"], unique=False)
-    op.create_index("uq_audit_entries_chain_sequence", "audit_entries", ["chain", "sequence"], unique=True)
+    op.create_index(
+        "ix_audit_entries_organization_id_action", "audit_entries", ["organization_id", "action"], unique=False
+    )
+    op.create_index(
+        "ix_audit_entries_organization_id_actor_id", "audit_entries", ["organization_id", "actor_id"], unique=False
+    )
+    op.create_index(
+        "uq_audit_entries_organization_id_sequence", "audit_entries", ["organization_id", "sequence"], unique=True
+    )
     op.create_table(
         "revoked_tokens",
         sa.Column("jti", sa.String(), nullable=False),
@@ -345,8 +351,8 @@ def downgrade() -> None:
     op.drop_table("signing_keys")
     op.drop_index(op.f("ix_revoked_tokens_expires_at"), table_name="revoked_tokens")
     op.drop_table("revoked_tokens")
-    op.drop_index("uq_audit_entries_chain_sequence", table_name="audit_entries")
-    op.drop_index("ix_audit_entries_chain_actor_id", table_name="audit_entries")
-    op.drop_index("ix_audit_entries_chain_action", table_name="audit_entries")
+    op.drop_index("uq_audit_entries_organization_id_sequence", table_name="audit_entries")
+    op.drop_index("ix_audit_entries_organization_id_actor_id", table_name="audit_entries")
+    op.drop_index("ix_audit_entries_organization_id_action", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.drop_table("audit_chains")
