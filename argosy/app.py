@@ -22,11 +22,13 @@ from argosy.engines.storage.local import LocalArtifactStore
 from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
 from argosy.identity import admin_router as administration
 from argosy.identity import credential_router as credentials
+from argosy.identity import federation_router as federation
 from argosy.identity import router as identity
 from argosy.identity import token_router as tokens
 from argosy.identity.activity import Activity
 from argosy.identity.authenticator import DatabaseAuthenticator
 from argosy.identity.maintenance import forget_old
+from argosy.identity.oidc import OidcClient
 from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.recovery import CODE_REQUESTED, CodeSender
 from argosy.identity.sign_in import SignIn
@@ -37,6 +39,7 @@ from argosy.jobs.worker import Worker
 from argosy.kit.crypto import KeyRing, load_or_create_secret
 from argosy.kit.db.session import Database
 from argosy.kit.logs import configure_logs, get_logger
+from argosy.kit.outgoing import Outgoing
 from argosy.kit.rates import Standing
 from argosy.kit.web import idempotency, problems
 from argosy.kit.web.guards import HostMiddleware, RateLimitMiddleware
@@ -121,6 +124,7 @@ def _api() -> APIRouter:
         identity.auth,
         tokens.public,
         tokens.guarded,
+        federation.router,
         identity.account,
         identity.users,
         administration.router,
@@ -171,6 +175,8 @@ def _wire_identity(app: FastAPI, settings: Settings) -> None:
     issuer = str(settings.public.url).rstrip("/") if settings.public.url else DEFAULT_ISSUER
     state.tokens = AccessTokens(state.signing_keys, issuer=issuer, lifetime=lifetime)
     state.guests = InvitedGuests()
+    state.outgoing = Outgoing(settings.network.outgoing)
+    state.oidc = {provider.name: OidcClient(provider, state.outgoing) for provider in settings.oidc.providers}
     state.activity = Activity(state.database)
     state.authenticator = DatabaseAuthenticator(state.database, state.tokens, state.sign_in, state.activity, security)
 

@@ -83,3 +83,27 @@ class LastOwner(Conflict):
     """An organization needs an owner, and the platform an administrator."""
 
     type, title = "last-owner", "The last one cannot go"
+
+
+class ProviderNotFound(NotFound):
+    """Nobody signs in with this provider here."""
+
+    type, title = "provider-not-found", "Provider not found"
+
+
+class ProviderFailed(ArgosyError):
+    """The provider did not answer as it should, or did not let the person in."""
+
+    status, type, title = 502, "provider-failed", "The provider failed"
+
+
+class SignInExpired(BadRequest):
+    """The answer of a provider is not for a sign-in that this browser began."""
+
+    type, title = "sign-in-expired", "Begin the sign-in again"
+
+
+class NotLinked(Forbidden):
+    """The person at the provider has no account here, and may not be given one."""
+
+    type, title = "not-linked", "No account for this sign-in"

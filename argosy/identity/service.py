@@ -16,7 +16,6 @@ from argosy.kit.clock import now
 from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.principal import Principal
 from argosy.kit.web.etag import Precondition
-from argosy.organizations.errors import SlugTaken
 from argosy.organizations.schemas import OrganizationCreate
 from argosy.organizations.service import OrganizationService
 from argosy.settings import Registration
@@ -103,16 +102,18 @@ class AccountService(AccountReader):
 
     async def add(self, user: User) -> User:
         """Insert a user with a personal organization; raises `AccountExists`."""
-        if await self.users.username_exists(user.username):
+        if await self.is_taken(user.username):
             raise AccountExists("the username is in use")
         await self.users.add(user)
         request = OrganizationCreate(slug=user.username, name=user.full_name or user.username)
-        try:
-            organization = await OrganizationService(self._session).create(user.id, request, personal=True)
-        except SlugTaken as error:
-            raise AccountExists("the username is in use") from error
+        organization = await OrganizationService(self._session).create(user.id, request, personal=True)
         record(self._session, "user.registered", user.username, organization.id, user_id=str(user.id))
         return user
+
+    async def is_taken(self, username: str) -> bool:
+        """Tell whether a username cannot be had: an account has it, or an organization its slug."""
+        service = OrganizationService(self._session)
+        return await self.users.username_exists(username) or await service.organizations.slug_exists(username)
 
     async def update(self, principal: Principal, request: UserUpdate, precondition: Precondition) -> User:
         """Change the caller's own account."""
