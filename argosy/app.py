@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from argosy import __version__, migrations
 from argosy.audit import router as audit
+from argosy.audit.denials import Denials
 from argosy.audit.service import append as append_audit
 from argosy.engines.mail.base import Mailer
 from argosy.engines.mail.files import FileMailer
@@ -162,6 +163,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
     )
+    state.denied = Denials(state.database, state.rates).note
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
 
 

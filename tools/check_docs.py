@@ -6,6 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from tools import policy
 from tools.problems import render
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,8 @@ def main() -> int:
     wrong = [problem for page in pages() for problem in wrong_in(page)]
     if (ROOT / "docs/problems.md").read_text() != render():
         wrong.append("docs/problems.md is not in step: python -m tools.problems > docs/problems.md")
+    if (ROOT / "docs/policy.md").read_text() != policy.render():
+        wrong.append("docs/policy.md is not in step: python -m tools.policy > docs/policy.md")
     sys.stderr.writelines(f"{problem}\n" for problem in wrong)
     return 1 if wrong else 0
 

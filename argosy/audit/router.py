@@ -23,8 +23,8 @@ from argosy.kit.web.sessions import Read
 from argosy.organizations.errors import OrganizationNotFound
 
 router = APIRouter(tags=["audit"], route_class=TransactionalRoute, responses=GUARDED)
-Reader = Annotated[Principal, Depends(requires(Scope.AUDIT_READ))]
-PlatformReader = Annotated[Principal, Depends(requires(Scope.PLATFORM_AUDIT))]
+Reader = Annotated[Principal, requires(Scope.AUDIT_READ)]
+PlatformReader = Annotated[Principal, requires(Scope.PLATFORM_AUDIT)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 EXPORTED: Responses = {
     200: {"description": "The log", "content": {"application/jsonl": {"schema": {"type": "string"}}}}

@@ -18,12 +18,12 @@ from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read, Write
 
 Paging = Annotated[PageQuery, Depends(page_query)]
-KeyReader = Annotated[Principal, Depends(requires(Scope.KEYS_READ))]
-KeyEditor = Annotated[Principal, Depends(requires(Scope.KEYS_WRITE))]
-ClientViewer = Annotated[Principal, Depends(requires(Scope.CLIENTS_READ))]
-ClientEditor = Annotated[Principal, Depends(requires(Scope.CLIENTS_WRITE))]
-UserViewer = Annotated[Principal, Depends(requires(Scope.USERS_READ))]
-UserEditor = Annotated[Principal, Depends(requires(Scope.USERS_WRITE))]
+KeyReader = Annotated[Principal, requires(Scope.KEYS_READ)]
+KeyEditor = Annotated[Principal, requires(Scope.KEYS_WRITE)]
+ClientViewer = Annotated[Principal, requires(Scope.CLIENTS_READ)]
+ClientEditor = Annotated[Principal, requires(Scope.CLIENTS_WRITE)]
+UserViewer = Annotated[Principal, requires(Scope.USERS_READ)]
+UserEditor = Annotated[Principal, requires(Scope.USERS_WRITE)]
 Search = Annotated[str | None, Query(max_length=200, description="Text in the name or address.")]
 
 

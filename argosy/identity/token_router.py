@@ -33,7 +33,6 @@ from argosy.identity.schemas import (
     UserRead,
 )
 from argosy.identity.service import AccountReader
-from argosy.kit.errors import Unauthenticated
 from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.web.cookies import COOKIE, CrossSiteRequest, clear_cookie, csrf_token, require_same_site, set_cookie
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
@@ -99,13 +98,13 @@ async def log_in(
     return give_session(request, response, user, row, cookie)
 
 
-@guarded.get("/session", responses=problems(Unauthenticated))
+@guarded.get("/session", responses=problems(SessionNotFound))
 async def get_session(principal: Person, session: Read, sessions: SessionList, request: Request) -> BrowserSession:
     """Show the browser's session, with the token to send back."""
     cookie = request.cookies.get(COOKIE, "")
     row = await sessions.by_cookie(cookie)
     if row is None or row.id != principal.session_id:
-        raise Unauthenticated("this call did not come with a browser's session")
+        raise SessionNotFound("this call did not come with a browser's session")
     user = await AccountReader(session).get(principal.user_id)
     return _browser_session(request, user, row, cookie)
 

@@ -18,8 +18,8 @@ from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read, Write
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=TransactionalRoute, responses=GUARDED)
-Reader = Annotated[Principal, Depends(requires(Scope.JOBS_READ))]
-Editor = Annotated[Principal, Depends(requires(Scope.JOBS_WRITE))]
+Reader = Annotated[Principal, requires(Scope.JOBS_READ)]
+Editor = Annotated[Principal, requires(Scope.JOBS_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 
 

@@ -34,9 +34,9 @@ router = APIRouter(
     responses=GUARDED | problems(OrganizationNotFound),
 )
 invitations = APIRouter(prefix="/invitations", tags=["members"], route_class=TransactionalRoute)
-Reader = Annotated[Principal, Depends(requires(Scope.MEMBERS_READ))]
-Editor = Annotated[Principal, Depends(requires(Scope.MEMBERS_WRITE))]
-Owner = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_OWN))]
+Reader = Annotated[Principal, requires(Scope.MEMBERS_READ)]
+Editor = Annotated[Principal, requires(Scope.MEMBERS_WRITE)]
+Owner = Annotated[Principal, requires(Scope.ORGANIZATION_OWN)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 
 

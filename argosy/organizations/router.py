@@ -20,9 +20,9 @@ from argosy.organizations.schemas import OrganizationCreate, OrganizationRead, O
 from argosy.organizations.service import OrganizationReader, OrganizationService
 
 router = APIRouter(prefix="/organizations", tags=["organizations"], route_class=TransactionalRoute, responses=GUARDED)
-Reader = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_READ))]
-Editor = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_WRITE))]
-Owner = Annotated[Principal, Depends(requires(Scope.ORGANIZATION_OWN))]
+Reader = Annotated[Principal, requires(Scope.ORGANIZATION_READ)]
+Editor = Annotated[Principal, requires(Scope.ORGANIZATION_WRITE)]
+Owner = Annotated[Principal, requires(Scope.ORGANIZATION_OWN)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 
 

@@ -12,8 +12,8 @@ from argosy.kit.web.security import requires
 from argosy.registry.service import ModelReader
 from argosy.registry.uploads import Received, receive
 
-Reader = Annotated[Principal, Depends(requires(Scope.MODELS_READ))]
-Editor = Annotated[Principal, Depends(requires(Scope.MODELS_WRITE))]
+Reader = Annotated[Principal, requires(Scope.MODELS_READ)]
+Editor = Annotated[Principal, requires(Scope.MODELS_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version number.")]
 Search = Annotated[str | None, Query(max_length=200, description="Text in the name or description.")]

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.web.openapi import GUARDED
@@ -14,7 +14,7 @@ from argosy.usage.schemas import GroupBy, UsageRead
 from argosy.usage.service import UsageReader
 
 router = APIRouter(prefix="/usage", tags=["usage"], route_class=TransactionalRoute, responses=GUARDED)
-Reader = Annotated[Principal, Depends(requires(Scope.USAGE_READ))]
+Reader = Annotated[Principal, requires(Scope.USAGE_READ)]
 DEFAULT_GROUPS = [GroupBy.KEY, GroupBy.VERSION, GroupBy.DAY]
 
 

@@ -20,6 +20,7 @@ from argosy.kit.db.dialects import is_disk_full, is_transient
 from argosy.kit.errors import (
     ArgosyError,
     Conflict,
+    Forbidden,
     InsufficientStorage,
     Invalid,
     PreconditionFailed,
@@ -146,6 +147,8 @@ def install(app: FastAPI) -> None:
         known = translate(error)
         if known is None:
             raise error
+        if isinstance(known, Forbidden):
+            await request.app.state.denied(known)
         if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("request_failed", problem=known.type, error=str(error))
         return problem(known, request.url.path)

@@ -2,12 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
 from fastapi.security.base import SecurityBase
 
@@ -15,6 +14,7 @@ from argosy.kit import context
 from argosy.kit.db.session import UnitOfWork
 from argosy.kit.db.tenancy import SYSTEM, Actor
 from argosy.kit.errors import Forbidden, Unauthenticated
+from argosy.kit.policy import POLICY
 from argosy.kit.principal import Principal, PrincipalKind, Scope
 from argosy.kit.rates import TooManyRequests
 from argosy.kit.web.cookies import COOKIE, require_own_page
@@ -72,7 +72,12 @@ _SCHEMES = (
     APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="An API key (`ak_…`)."),
     HTTPBasic(scheme_name="Basic", description="Username and password, or anything and an API key, for scripts."),
     APIKeyCookie(name=COOKIE, scheme_name="Session", description="A browser's session; see `POST /auth/login`."),
-    OAuth2PasswordBearer(tokenUrl=TOKEN_URL, scheme_name="Password"),
+    OAuth2PasswordBearer(
+        tokenUrl=TOKEN_URL,
+        refreshUrl=TOKEN_URL,
+        scheme_name="OAuth2",
+        scopes={rule.scope.value: rule.description for rule in POLICY},
+    ),
 )
 _bearer, _api_key, _basic, _cookie, _password = (Documented(scheme) for scheme in _SCHEMES)
 
@@ -122,7 +127,10 @@ async def current_principal(
     ] = None,
 ) -> Principal:
     """Return who is calling; from here on the request's sessions act for them."""
-    principal = await authenticate(request, x_organization)
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is not None:  # asked with other scopes, FastAPI would ask again
+        return known
+    request.state.principal = principal = await authenticate(request, x_organization)
     work: UnitOfWork | None = getattr(request.state, "work", None)  # the data plane's routes have none
     if work is not None:
         await work.act_as(Actor.of(principal))
@@ -161,7 +169,7 @@ async def _admit(request: Request, principal: Principal) -> None:
 
 
 class Requires:
-    """A dependency that lets in callers who hold a scope; it is what tells documents and tests which one."""
+    """Lets in callers who hold a scope."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -173,12 +181,12 @@ class Requires:
         return principal
 
 
-def requires(scope: Scope) -> Callable[..., Coroutine[Any, Any, Principal]]:
-    """Return a dependency that lets in callers who hold a scope."""
-    return Requires(scope)
+def requires(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI's own `Security` says it returns
+    """Return a dependency that lets in callers who hold a scope, and says so in the OpenAPI document."""
+    return Security(Requires(scope), scopes=[scope.value])
 
 
-async def person(principal: Annotated[Principal, Depends(Requires(Scope.ACCOUNT))]) -> Principal:
+async def person(principal: Annotated[Principal, requires(Scope.ACCOUNT)]) -> Principal:
     """Let in people only: what concerns an account is not for keys and clients."""
     if principal.kind is not PrincipalKind.USER:
         raise Forbidden("only a person may do this, not an API key or a client")

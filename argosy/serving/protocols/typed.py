@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -18,7 +18,7 @@ from argosy.serving.service import ServingService
 from argosy.signature.errors import InvalidInput
 
 router = APIRouter(prefix="/models/{org}/{name}", tags=["predict"], responses=GUARDED)
-Consumer = Annotated[Principal, Depends(requires(Scope.PREDICT))]
+Consumer = Annotated[Principal, requires(Scope.PREDICT)]
 PREDICT_PROBLEMS = problems(
     ModelNotFound,
     VersionNotFound,
