@@ -172,7 +172,7 @@ def _wire_identity(app: FastAPI, settings: Settings) -> None:
     lifetime = timedelta(minutes=security.access_token_minutes)
     rotate_after = timedelta(days=security.signing_key_days)
     state.passwords = Passwords(security)
-    state.sign_in = SignIn(state.passwords, RecentPasswords(), state.rates, settings.rates)
+    state.sign_in = SignIn(state.database, state.passwords, RecentPasswords(), state.rates, settings.rates)
     state.signing_keys = SigningKeys(state.database, state.keys, rotate_after=rotate_after, token_lifetime=lifetime)
     issuer = str(settings.public.url).rstrip("/") if settings.public.url else DEFAULT_ISSUER
     state.tokens = AccessTokens(state.signing_keys, issuer=issuer, lifetime=lifetime)

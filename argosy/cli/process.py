@@ -92,6 +92,7 @@ async def _first_admin(database: Database, settings: Settings) -> str | None:
             email=f"{ADMIN}@localhost", username=ADMIN, password=SecretStr(password), full_name=None
         )
         passwords = Passwords(settings.security)
-        sign_in = SignIn(passwords, RecentPasswords(), SharedRateLimiter("memory://"), settings.rates)
-        await AccountService(session, passwords, sign_in).create(account, is_admin=True)
+        sign_in = SignIn(database, passwords, RecentPasswords(), SharedRateLimiter("memory://"), settings.rates)
+        service = AccountService(session, passwords, sign_in)
+        await service.create(account, await passwords.hash(password), is_admin=True)
         return password

@@ -1,6 +1,7 @@
 """Counting requests against limits, in this process or, with Redis, over all of them."""
 
 import time
+from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
@@ -11,6 +12,8 @@ from limits.storage import storage_from_string
 from argosy.kit.logs import get_logger
 from argosy.kit.rates import Standing
 
+CONNECTIONS = 32
+SECONDS = 3.0
 log = get_logger(__name__)
 
 
@@ -29,8 +32,8 @@ class SharedRateLimiter:
         item = RateLimitItemPerMinute(limit)
         try:
             return await _fixed(self._shared, item, name)
-        except StorageError:
-            log.warning("rate_limits_away")
+        except StorageError as error:
+            log.warning("rate_limits_away", error=repr(error.storage_error))
             return await _fixed(self._local, item, name)
 
     async def attempt(self, limit: int, *name: str) -> Standing:
@@ -38,8 +41,8 @@ class SharedRateLimiter:
         item = RateLimitItemPerMinute(limit)
         try:
             return await _moving(self._shared, item, name)
-        except StorageError:
-            log.warning("rate_limits_away")
+        except StorageError as error:
+            log.warning("rate_limits_away", error=repr(error.storage_error))
             return await _moving(self._local, item, name)
 
     async def forgive(self, limit: int, *name: str) -> None:
@@ -48,18 +51,23 @@ class SharedRateLimiter:
         for storage in (self._shared, self._local):
             try:
                 await MovingWindowRateLimiter(storage).clear(item, *name)
-            except StorageError:
-                log.warning("rate_limits_away")
+            except StorageError as error:
+                log.warning("rate_limits_away", error=repr(error.storage_error))
 
 
 def _storage(url: str) -> Storage:
     if url.startswith("memory://"):
         return MemoryStorage()
     try:
-        import redis  # noqa: F401, PLC0415
+        from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise RuntimeError("Redis needs the extra 'redis': pip install 'argosy[redis]'") from error
-    storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
+    # The driver's own pool refuses a burst; this one lets it wait, but not on a server that is gone.
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=CONNECTIONS, timeout=SECONDS, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
+    )
+    options: dict[str, Any] = {"connection_pool": pool, "implementation": "redispy", "wrap_exceptions": True}
+    storage = storage_from_string(f"async+{url}", **options)
     assert isinstance(storage, Storage)  # noqa: S101 - an async URL gives an async storage
     return storage
 

@@ -1,6 +1,7 @@
 """Who a caller is: API key, access token, password or cookie to principal. The adapter of the kit's port."""
 
 import hmac
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from uuid import UUID
@@ -146,16 +147,13 @@ class DatabaseAuthenticator:
             return await self._person(session, user.id, None, credentials, ALL_SCOPES)
 
     async def _verified(self, login: str, password: str) -> User:
+        proof = await self._sign_in.prove(login, password)
+        user = None
         async with self._database.write() as session:
-            try:
-                user = await self._sign_in.user(session, login, password)
-            except InvalidGrant as error:
-                refusal: InvalidGrant | None = error
-                user = None
-            else:
-                refusal = None
+            with suppress(InvalidGrant):  # what it recorded is to be committed
+                user = await self._sign_in.settle(session, proof)
         if user is None:
-            raise Unauthenticated("wrong username or password") from refusal
+            raise Unauthenticated("wrong username or password")
         self._sign_in.remember(user, password)
         return user
 

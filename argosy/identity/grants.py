@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from argosy.identity.models import Client, Session, User
 from argosy.identity.repository import SessionRepository, UserRepository
 from argosy.identity.schemas import Token, TokenRequest
 from argosy.identity.sessions import SessionService
-from argosy.identity.sign_in import SignIn
+from argosy.identity.sign_in import Proof, SignIn
 from argosy.identity.tokens import FIRST_PARTY, AccessClaims, AccessTokens
 from argosy.kit.clock import now
 from argosy.kit.crypto import hash_token
@@ -45,8 +46,8 @@ class TokenService:
         self._clients = ClientReader(session)
         self._organizations = OrganizationReader(session)
 
-    async def grant(self, request: TokenRequest) -> Token:
-        """Answer a token request.
+    async def grant(self, request: TokenRequest, proof: Proof | None) -> Token:
+        """Answer a token request; `proof` is what came of checking its password, if it has one.
 
         Raises `InvalidGrant`, `InvalidClient`, `InvalidScope`, `UnsupportedGrant` or `TooManyRequests`.
         """
@@ -56,18 +57,20 @@ class TokenService:
             "authorization_code": self._by_code,
         }
         if self._settings.password_grant:
-            grants["password"] = self._by_password
+            grants["password"] = partial(self._by_password, proof)
         if request.grant_type not in grants:
             raise UnsupportedGrant(f"use one of {', '.join(sorted(grants))}", error="unsupported_grant_type")
         return await grants[request.grant_type](request)
 
-    async def _by_password(self, request: TokenRequest) -> Token:
-        login = _required(request.username, "username")
-        password = _secret(request.password, "password")
+    async def _by_password(self, proof: Proof | None, request: TokenRequest) -> Token:
+        _required(request.username, "username")
+        _secret(request.password, "password")
+        if proof is None:
+            raise InvalidGrant("wrong username or password")
         if request.client_id not in {None, FIRST_PARTY}:
             raise InvalidGrant("the password grant is not for clients of others (RFC 9700, section 2.4)")
         scopes = _asked(request.scope, Scope)
-        user = await self._sign_in.user(self._session, login, password)
+        user = await self._sign_in.settle(self._session, proof)
         row, refresh = await self._sessions.open_for_program(user, _kept(request.scope, scopes), None)
         return await self._for_person(row, refresh, scopes)
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from argosy.identity.dependencies import Accounts, Recovery
+from argosy.identity.dependencies import Accounts, NewPassword, Recovery
 from argosy.identity.errors import AccountExists, InvalidCode, InvalidGrant, RegistrationClosed
 from argosy.identity.recovery import request_reset
 from argosy.identity.schemas import (
@@ -43,9 +43,9 @@ Admitted = Depends(admitted)
 
 
 @auth.post("/register", status_code=201, responses=problems(RegistrationClosed, AccountExists, InvalidCode))
-async def register(body: Register, accounts: Accounts, request: Request) -> Registered:
+async def register(body: Register, password_hash: NewPassword, accounts: Accounts, request: Request) -> Registered:
     """Make an account; a code to confirm the address is mailed, unless an invitation has proved it."""
-    return await accounts.register(body, request.app.state.settings.registration)
+    return await accounts.register(body, password_hash, request.app.state.settings.registration)
 
 
 @auth.post("/email/verify", status_code=204, responses=problems(InvalidCode), dependencies=[Admitted])

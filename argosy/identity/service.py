@@ -1,6 +1,5 @@
 """Decisions about accounts."""
 
-from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -59,40 +58,39 @@ class AccountService(AccountReader):
         self._passwords = passwords
         self._sign_in = sign_in
 
-    async def register(self, request: Register, policy: Registration) -> Registered:
-        """Make an account with its personal organization.
+    async def register(self, request: Register, password_hash: str, policy: Registration) -> Registered:
+        """Make an account with its personal organization; the password has been checked and hashed.
 
         An address that is in use is not refused: that would tell who has an account. Whoever reads its mail decides.
         With an invitation, which proves the address, one may register where registration is closed, and joins. Raises
-        `RegistrationClosed`, `AccountExists`, `InvalidCode`, or `Invalid` for a password that will not do.
+        `RegistrationClosed`, `AccountExists`, or `InvalidCode`.
         """
-        await self._sign_in.admit()
         if request.invitation is not None:
-            return await self._register_guest(request, request.invitation.get_secret_value())
+            return await self._register_guest(request, password_hash, request.invitation.get_secret_value())
         if policy is Registration.CLOSED:
             raise RegistrationClosed("ask an administrator for an invitation")
-        made = await self.create(request)
+        made = await self.create(request, password_hash)
         request_verification(self._session, made.id, request.email)
         return made
 
-    async def _register_guest(self, request: Register, code: str) -> Registered:
+    async def _register_guest(self, request: Register, password_hash: str, code: str) -> Registered:
         if self._guests is None:
             raise InvalidCode("there are no invitations here")
         await self._guests.expected(self._session, code, request.email)
-        made = await self.create(request, verified=True)
+        made = await self.create(request, password_hash, verified=True)
         await self._guests.arrive(self._session, await self.get(made.id), code)
         return made
 
-    async def create(self, request: Register, *, is_admin: bool = False, verified: bool = False) -> Registered:
+    async def create(
+        self, request: Register, password_hash: str, *, is_admin: bool = False, verified: bool = False
+    ) -> Registered:
         """Make an account, whatever the registration policy."""
-        password = request.password.get_secret_value()
-        await self._passwords.check(password, _words(request), "password")
         user = await self.add(
             User(
                 email=request.email,
                 username=request.username,
                 full_name=request.full_name,
-                password_hash=await self._passwords.hash(password),
+                password_hash=password_hash,
                 is_admin=is_admin,
                 email_verified_at=now() if verified else None,
             )
@@ -135,7 +133,7 @@ class AccountService(AccountReader):
     async def confirm_password(self, principal: Principal, password: str) -> User:
         """Return the caller's account when this is its password; raises `InvalidGrant`."""
         user = await self.get(principal.user_id)
-        return await self._sign_in.user(self._session, user.username, password)
+        return await self._sign_in.settle(self._session, await self._sign_in.prove(user.username, password))
 
     async def set_password(self, user: User, password: str, field: str, *, keep: Principal | None = None) -> None:
         """Give a user a new password; every sign-in ends, except the caller's own."""
@@ -147,10 +145,6 @@ class AccountService(AccountReader):
         await SessionRepository(self._session).revoke_all(user.id, but=keep.session_id if keep else None)
         organization = await OrganizationService(self._session).personal(user.id)
         record(self._session, "user.password_changed", user.username, organization.id, user_id=str(user.id))
-
-
-def _words(request: Register) -> Sequence[str]:
-    return [request.username, request.email, request.full_name or ""]
 
 
 def _attributes(user: User) -> dict[str, object]:

@@ -17,7 +17,7 @@ from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.repository import SessionRepository, UserRepository
 from argosy.kit import context
 from argosy.kit.clock import now
-from argosy.kit.db.session import ReadSession, WriteSession
+from argosy.kit.db.session import Database, ReadSession, WriteSession
 from argosy.kit.rates import RateLimiter
 from argosy.organizations.service import OrganizationReader
 from argosy.settings import RatesSettings
@@ -43,12 +43,32 @@ class Candidate:
         return user.password_hash
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of checking a password: whose it is, or whose it is not. It is settled in a transaction."""
+
+    user_id: UUID | None
+    hash: str | None
+    rehashed: str | None
+    candidate: Candidate
+
+
 class SignIn:
-    """Verifies passwords, slowly and without telling more than yes or no."""
+    """Verifies passwords, slowly and without telling more than yes or no.
+
+    Checking takes a good part of a second on purpose, so it is done before the transaction that records the outcome:
+    SQLite has one writer, who must not wait for it.
+    """
 
     def __init__(
-        self, passwords: Passwords, recent: RecentPasswords, rates: RateLimiter, settings: RatesSettings
+        self,
+        database: Database,
+        passwords: Passwords,
+        recent: RecentPasswords,
+        rates: RateLimiter,
+        settings: RatesSettings,
     ) -> None:
+        self._database = database
         self._passwords = passwords
         self._recent = recent
         self._rates = rates
@@ -59,35 +79,38 @@ class SignIn:
         standing = await self._rates.attempt(self._settings.sign_in_address, "sign-in", context.address())
         standing.require("too many attempts from your address; wait before you try again")
 
-    async def user(self, session: WriteSession, login: str, password: str) -> User:
-        """Return the user whose password it is, and record it.
-
-        Raises `InvalidGrant`, which keeps what it wrote (the count of failures and the record), or `TooManyRequests`.
-        """
+    async def prove(self, login: str, password: str) -> Proof:
+        """Check a password; raises `TooManyRequests` or `Unavailable`."""
         await self.admit()
         name = login.strip().lower()
-        candidates = await _candidates(session, name)
+        async with self._database.read() as session:
+            candidates = await _candidates(session, name)
         bucket = ("account", name, context.address() if any(one.trusted for one in candidates) else "")
         standing = await self._rates.attempt(self._settings.sign_in_account, *bucket)
         standing.require("too many attempts; wait before you try again")
-        user, rehashed = await self._match(candidates, password)
-        if user is None:
-            await _note_failure(session, candidates)
+        outcomes = await asyncio.gather(*(self._passwords.verify(password, one.hash) for one in candidates))
+        for candidate, (right, rehashed) in zip(candidates, outcomes, strict=True):
+            if right and candidate.user is not None:
+                await self._rates.forgive(self._settings.sign_in_account, *bucket)
+                return Proof(candidate.user.id, candidate.hash, rehashed, candidate)
+        known = next((one for one in candidates if one.user is not None), Candidate(None))
+        return Proof(None, None, None, known)
+
+    async def settle(self, session: WriteSession, proof: Proof) -> User:
+        """Record what came of a check and return the user.
+
+        Raises `InvalidGrant`, which keeps what was recorded; also when the password was changed in between.
+        """
+        user = await UserRepository(session).get(proof.user_id) if proof.user_id else None
+        if user is None or not user.is_active or user.password_hash != proof.hash:
+            await _note_failure(session, proof.candidate)
             raise InvalidGrant("wrong username or password")
-        await self._rates.forgive(self._settings.sign_in_account, *bucket)
-        if rehashed is not None:
-            user.password_hash = rehashed
+        if proof.rehashed is not None:
+            user.password_hash = proof.rehashed
         if user.failed_sign_ins:
             user.failed_sign_ins = 0
         record(session, SIGNED_IN, user.username, await _personal(session, user), user_id=str(user.id))
         return user
-
-    async def _match(self, candidates: list[Candidate], password: str) -> tuple[User | None, str | None]:
-        outcomes = await asyncio.gather(*(self._passwords.verify(password, one.hash) for one in candidates))
-        for candidate, (right, rehashed) in zip(candidates, outcomes, strict=True):
-            if right:
-                return candidate.user, rehashed
-        return None, None
 
     async def remembered(self, session: ReadSession, login: str, password: str) -> User | None:
         """Return the user when this password was right within the last minute: the quick way for Basic."""
@@ -118,9 +141,8 @@ async def _candidates(session: ReadSession, name: str) -> list[Candidate]:
     ]
 
 
-async def _note_failure(session: WriteSession, candidates: list[Candidate]) -> None:
+async def _note_failure(session: WriteSession, known: Candidate) -> None:
     """Count and record a failure; for an unknown account too, so that both take as long."""
-    known = next((one for one in candidates if one.user is not None), Candidate(None))
     user = known.user
     await UserRepository(session).count_failure(user.id if user and not known.trusted else UUID(int=0))
     # What was typed may be a password in the wrong field: only a name that exists is written down.

@@ -10,7 +10,16 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import SecretStr
 
 from argosy.identity.authorization import authorize
-from argosy.identity.dependencies import Inspector, Paging, Revoker, SessionList, Sessions, Tokens
+from argosy.identity.dependencies import (
+    GrantProof,
+    Inspector,
+    LoginProof,
+    Paging,
+    Revoker,
+    SessionList,
+    Sessions,
+    Tokens,
+)
 from argosy.identity.errors import (
     InvalidClient,
     InvalidGrant,
@@ -34,7 +43,7 @@ from argosy.identity.schemas import (
 )
 from argosy.identity.service import AccountReader
 from argosy.kit.pagination import CursorPage, Page, to_page
-from argosy.kit.web.cookies import COOKIE, CrossSiteRequest, clear_cookie, csrf_token, require_same_site, set_cookie
+from argosy.kit.web.cookies import COOKIE, CrossSiteRequest, clear_cookie, csrf_token, set_cookie
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import AsSystem, Caller, Counted, Person
@@ -58,9 +67,11 @@ class SessionSort(StrEnum):
     responses=problems(InvalidGrant, InvalidClient, UnsupportedGrant, InvalidScope),
     response_model_exclude_none=True,
 )
-async def issue_token(form: Annotated[TokenRequest, Form()], tokens: Tokens, request: Request) -> Token:
+async def issue_token(
+    form: Annotated[TokenRequest, Form()], proof: GrantProof, tokens: Tokens, request: Request
+) -> Token:
     """Get an access token: for a password, a refresh token, an authorization code, or a client's own secret."""
-    return await tokens.grant(_with_client(form, request))
+    return await tokens.grant(_with_client(form, request), proof)
 
 
 @guarded.post("/revoke", status_code=200, dependencies=[AsSystem])
@@ -89,11 +100,15 @@ async def authorize_client(body: Authorization, principal: Person, session: Writ
 
 @public.post("/login", responses=problems(InvalidGrant, CrossSiteRequest))
 async def log_in(
-    body: Login, session: Write, sessions: Sessions, request: Request, response: Response
+    body: Login,  # noqa: ARG001 - what `LoginProof` has checked
+    proof: LoginProof,
+    session: Write,
+    sessions: Sessions,
+    request: Request,
+    response: Response,
 ) -> BrowserSession:
     """Sign a browser in: the session is a cookie that no script can read."""
-    require_same_site(request)
-    user = await request.app.state.sign_in.user(session, body.username, body.password.get_secret_value())
+    user = await request.app.state.sign_in.settle(session, proof)
     row, cookie = await sessions.open_for_browser(user, request.cookies.get(COOKIE))
     return give_session(request, response, user, row, cookie)
 

@@ -1,7 +1,6 @@
 """Guessing passwords: slowed, counted, not telling, and never a way to keep the owner out."""
 
 import asyncio
-import statistics
 import time
 from datetime import timedelta
 
@@ -103,18 +102,27 @@ async def test_a_failure_reads_the_same_for_every_account(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("known", "unknown"), [("owner", "nobody"), ("owner@example.org", "nobody@example.org")])
 async def test_a_failure_takes_as_long_for_every_account(app: FastAPI, owner: Caller, known: str, unknown: str) -> None:
-    taken: dict[str, list[float]] = {known: [], unknown: []}
+    differences = []
+    for _ in range(3):
+        fastest = await fastest_failures(app, known, unknown)
+        difference = abs(fastest[0] - fastest[1])
+        if difference <= max(0.008, 0.2 * max(fastest)):
+            return
+        differences.append(fastest)
+    raise AssertionError(f"the difference is there each time: {differences}")
+
+
+async def fastest_failures(app: FastAPI, *usernames: str) -> list[float]:
+    """The quickest of a dozen failures for each account: what the machine disturbed least, in seconds."""
+    taken: dict[str, list[float]] = {username: [] for username in usernames}
     for number in range(12):
         async with from_address(app, f"203.0.113.{number}") as stranger:
-            for username in (known, unknown) if number % 2 else (unknown, known):
-                app.state.rates._local.reset = None
+            for username in usernames if number % 2 else reversed(usernames):
                 await app.state.rates.forgive(10, "account", username, "")
                 started = time.perf_counter()
                 assert (await attempt(stranger, username)).status_code == 401
                 taken[username].append(time.perf_counter() - started)
-    # The fastest runs are the ones the machine did not disturb.
-    first, second = (statistics.mean(sorted(times[2:])[:4]) for times in taken.values())
-    assert abs(first - second) <= max(0.008, 0.2 * max(first, second)), taken
+    return [min(times) for times in taken.values()]
 
 
 async def test_registering_a_known_address_reads_like_any_other(client: httpx2.AsyncClient, owner: Caller) -> None:
