@@ -13,6 +13,8 @@ from argosy.kit.logs import get_logger
 from argosy.kit.rates import Standing
 
 CONNECTIONS = 32
+# The two kinds of window are kept differently, so they never share a name.
+HITS, ATTEMPTS = "hits", "attempts"
 SECONDS = 3.0
 log = get_logger(__name__)
 
@@ -29,7 +31,7 @@ class SharedRateLimiter:
 
     async def hit(self, limit: int, *name: str) -> Standing:
         """Count one request in windows of a minute."""
-        item = RateLimitItemPerMinute(limit)
+        item = RateLimitItemPerMinute(limit, namespace=HITS)
         try:
             return await _fixed(self._shared, item, name)
         except StorageError as error:
@@ -38,7 +40,7 @@ class SharedRateLimiter:
 
     async def attempt(self, limit: int, *name: str) -> Standing:
         """Count one attempt in a window that moves: at no time more than the limit within a minute."""
-        item = RateLimitItemPerMinute(limit)
+        item = RateLimitItemPerMinute(limit, namespace=ATTEMPTS)
         try:
             return await _moving(self._shared, item, name)
         except StorageError as error:
@@ -47,7 +49,7 @@ class SharedRateLimiter:
 
     async def forgive(self, limit: int, *name: str) -> None:
         """Forget the attempts of a name."""
-        item = RateLimitItemPerMinute(limit)
+        item = RateLimitItemPerMinute(limit, namespace=ATTEMPTS)
         for storage in (self._shared, self._local):
             try:
                 await MovingWindowRateLimiter(storage).clear(item, *name)
