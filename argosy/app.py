@@ -44,7 +44,7 @@ from argosy.kit.outgoing import Outgoing
 from argosy.kit.rates import Standing
 from argosy.kit.web import idempotency, problems
 from argosy.kit.web.guards import HostMiddleware, RateLimitMiddleware
-from argosy.kit.web.middleware import BodyLimitMiddleware, RequestContextMiddleware
+from argosy.kit.web.middleware import BodyLimitMiddleware, BodyTimeoutMiddleware, RequestContextMiddleware
 from argosy.kit.web.openapi import operation_id
 from argosy.mail.service import MAIL_QUEUED, Postman
 from argosy.members import router as members
@@ -103,6 +103,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
     """Put what protects every route before them; the last one added meets a request first."""
     limits, network = settings.limits, settings.network
     app.add_middleware(BodyLimitMiddleware, limits.body_bytes, limits.upload_bytes, UPLOADS)
+    app.add_middleware(BodyTimeoutMiddleware, network.body_timeout)
     if network.origins:
         app.add_middleware(
             CORSMiddleware,

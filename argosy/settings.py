@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
     UrlConstraints,
     field_validator,
+    model_validator,
 )
 from pydantic_core import Url
 from pydantic_settings import (
@@ -140,11 +141,19 @@ class NetworkSettings(BaseModel):
     proxies: Names = Field([], description="Addresses or networks whose `X-Forwarded-*` are believed.")
     origins: Names = Field([], description="Origins whose pages may call the API (CORS), as browsers send them.")
     outgoing: Names = Field([], description="Private hosts or networks the server may call, e.g. `10.1.0.0/16`.")
-    head_timeout: Seconds = Field(30.0, description="Seconds a request's head may take to arrive.")
+    head_timeout: Seconds = Field(30.0, le=30, description="Seconds a request's head may take to arrive.")
     body_timeout: Seconds = Field(30.0, description="Seconds without a byte after which a body is given up.")
     tls_certificate: Path | None = Field(None, description="Certificate chain (PEM) to serve HTTPS with.")
     tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     tls_client_ca: Path | None = Field(None, description="Authorities (PEM); only clients they certified may connect.")
+
+    @model_validator(mode="after")
+    def _complete_tls(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are given together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
 
 
 class SmtpSettings(BaseModel):

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import typer
 import uvicorn
@@ -13,6 +14,8 @@ from pydantic import SecretStr
 
 from argosy import migrations
 from argosy.app import create_app
+from argosy.cli.connections import guarded
+from argosy.cli.tls import tls_context
 from argosy.engines.rates import SharedRateLimiter
 from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.schemas import Register
@@ -22,12 +25,15 @@ from argosy.kit.db.session import Database
 from argosy.settings import Settings
 
 DRAIN_SECONDS = 25
-MAX_HEAD = 64 * 1024
 ADMIN = "admin"
 
 
 class Server(uvicorn.Server):
     """A server that says where it is once it serves."""
+
+    def __init__(self, config: uvicorn.Config, handshake_timeout: float) -> None:
+        super().__init__(config)
+        self._handshake_timeout = handshake_timeout
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -39,17 +45,33 @@ class Server(uvicorn.Server):
             for one, handler in handlers.items():
                 signal.signal(one, handler)
 
+    @contextmanager
+    def _bounded_handshakes(self) -> Iterator[None]:
+        # uvicorn has no option for it, and the event loop would wait a minute for a client that never says hello.
+        loop = asyncio.get_running_loop()
+        original = loop.create_server
+        if self.config.is_ssl:
+            bounded = partial(original, ssl_handshake_timeout=self._handshake_timeout)
+            loop.create_server = bounded  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            loop.create_server = original  # type: ignore[method-assign]
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the ready line."""
-        await super().startup(sockets)
+        with self._bounded_handshakes():
+            await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
-            typer.echo(f"Argosy ready at http://{shown}:{port}")
+            scheme = "https" if self.config.is_ssl else "http"
+            typer.echo(f"Argosy ready at {scheme}://{shown}:{port}")
 
 
 def serve(settings: Settings) -> bool:
-    """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated`."""
+    """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated` and `TlsUnusable`."""
+    context = tls_context(settings.network)
     app = create_app(settings)
     password = asyncio.run(prepare(settings))
     config = uvicorn.Config(
@@ -61,11 +83,12 @@ def serve(settings: Settings) -> bool:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD,
+        http=guarded(settings.network.head_timeout),
+        ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
     if password:
         typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
-    server = Server(config)
+    server = Server(config, settings.network.head_timeout)
     server.run()
     return server.started
 

@@ -29,11 +29,12 @@ def up(
     """Start everything on this machine: API, worker, database and files."""
     settings = load_settings(host=host, port=port, data=DataSettings(dir=data_dir) if data_dir else None)
     from argosy.cli.process import serve  # noqa: PLC0415 - heavy
+    from argosy.cli.tls import TlsUnusable  # noqa: PLC0415
     from argosy.migrations import SchemaOutdated  # noqa: PLC0415
 
     try:
         served = serve(settings)
-    except SchemaOutdated as error:
+    except (SchemaOutdated, TlsUnusable) as error:
         typer.echo(f"argosy: {error}", err=True)
         raise typer.Exit(1) from error
     if not served:

@@ -61,6 +61,15 @@ class NotFound(ArgosyError):
     status, type, title = 404, "not-found", "Not found"
 
 
+class RequestTimeout(ArgosyError):
+    """The request stopped arriving, or came too slowly (RFC 9110, section 15.5.9)."""
+
+    status, type, title = 408, "request-timeout", "Request timed out"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"Connection": "close"})
+
+
 class Conflict(ArgosyError):
     """The state of things does not allow this now."""
 
@@ -79,6 +88,12 @@ class ContentTooLarge(ArgosyError):
     status, type, title = 413, "content-too-large", "Content too large"
 
 
+class TargetTooLong(ArgosyError):
+    """The request target is above the limit."""
+
+    status, type, title = 414, "uri-too-long", "URI too long"
+
+
 class UnsupportedMediaType(ArgosyError):
     """The body's media type or coding is not taken here."""
 
@@ -89,6 +104,24 @@ class Invalid(ArgosyError):
     """The input was read but is not acceptable; `errors` says where."""
 
     status, type, title = 422, "validation-error", "Invalid input"
+
+
+class HeadTooLarge(ArgosyError):
+    """The request's head has too many fields or bytes (RFC 6585, section 5)."""
+
+    status, type, title = 431, "request-header-fields-too-large", "Request header fields too large"
+
+
+class MethodNotImplemented(ArgosyError):
+    """CONNECT and TRACE are not for this server."""
+
+    status, type, title = 501, "not-implemented", "Not implemented"
+
+
+class VersionNotSupported(ArgosyError):
+    """The request is of another version of HTTP."""
+
+    status, type, title = 505, "http-version-not-supported", "HTTP version not supported"
 
 
 class Unavailable(ArgosyError):

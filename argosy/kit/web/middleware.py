@@ -1,5 +1,6 @@
 """Pure ASGI middleware: the request's context, protective headers, limits on what comes in, and the last resort."""
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argosy.kit import context
-from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, UnsupportedMediaType
+from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, RequestTimeout, UnsupportedMediaType
 from argosy.kit.logs import get_logger
 from argosy.kit.web.problems import problem, problem_of, translate
 
@@ -23,6 +24,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+HSTS = "max-age=31536000; includeSubDomains"
+MIN_BODY_RATE = 1024  # bytes a second
 
 
 class RequestContextMiddleware:
@@ -50,6 +53,8 @@ class RequestContextMiddleware:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope.get("scheme") == "https":  # over plain HTTP it means nothing (RFC 6797, section 7.2)
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         try:
@@ -125,6 +130,43 @@ class BodyLimitMiddleware:
     def _limit_of(self, scope: Scope) -> int:
         upload = scope["method"] == "POST" and any(pattern.fullmatch(scope["path"]) for pattern in self._uploads)
         return self._upload_limit if upload else self._limit
+
+
+class BodyTimeoutMiddleware:
+    """Gives up a body that stops arriving for `timeout` seconds or comes, after as long, below `MIN_BODY_RATE`.
+
+    Only the waiting counts, not what the application does in between, and every byte read earns its share of time: a
+    body of any size may come, but none byte by byte.
+    """
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        self._app = app
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        more, seen, waited = True, 0, 0.0
+
+        async def timely() -> Message:
+            nonlocal more, seen, waited
+            if not more:  # what is waited for then is the disconnect, and that may take as long as it likes
+                return await receive()
+            began = time.perf_counter()
+            try:
+                async with asyncio.timeout(min(self._timeout, self._timeout + seen / MIN_BODY_RATE - waited)):
+                    message = await receive()
+            except TimeoutError:
+                # FastAPI lets an HTTPException through its body parsing, and the answer is made of its cause.
+                raise HTTPException(408) from RequestTimeout("the body stopped arriving, or came too slowly")
+            waited += time.perf_counter() - began
+            seen += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            return message
+
+        await self._app(scope, timely, send)
 
 
 def _refuse(scope: Scope, limit: int) -> ArgosyError | None:

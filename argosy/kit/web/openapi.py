@@ -12,6 +12,7 @@ from argosy.kit.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    RequestTimeout,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
@@ -60,7 +61,14 @@ def problems(*errors: type[ArgosyError]) -> Responses:
 
 
 PUBLIC: Responses = problems(
-    BadRequest, ContentTooLarge, UnsupportedMediaType, Misdirected, Invalid, TooManyRequests, Unavailable
+    BadRequest,
+    RequestTimeout,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    Misdirected,
+    Invalid,
+    TooManyRequests,
+    Unavailable,
 )
 GUARDED: Responses = PUBLIC | problems(Unauthenticated, Forbidden, CrossSiteRequest, NotFound)
 
