@@ -19,6 +19,8 @@ from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, Convers
 
 PIPED_WIDTH = 200
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OrganizationOption = Annotated[str | None, typer.Option("--org", help="Slug of the organization; yours if left out.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 ModelName = Annotated[str, typer.Argument(help="`name` or `organization/name`.")]
 Number = Annotated[int, typer.Argument(help="Version number.", min=1)]
 UsageError = (ValueError, TypeError, FileNotFoundError, IsADirectoryError, PermissionError)
@@ -115,12 +117,36 @@ def show(value: Any, as_json: bool, columns: Sequence[str]) -> None:  # noqa: AN
     out.print(table)
 
 
-def done(as_json: bool, said: str, **fields: str) -> None:
+def done(as_json: bool, said: str, **fields: str | bool) -> None:
     """Say that something without a result was done."""
     if as_json:
         show_json(fields)
     else:
         say(said)
+
+
+def show_secret(made: BaseModel, secret: str | None, as_json: bool, columns: Sequence[str]) -> None:
+    """Print what was made, and below it the secret, which nobody can show again."""
+    show(made, as_json, columns)
+    if not as_json:
+        say(secret or "")
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before what cannot be undone, unless told not to."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def ask_secret(what: str, *, twice: bool = False) -> str:
+    """Ask for something that must not be seen, in a place that is not piped."""
+    return str(typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def refused(text: str) -> typer.Exit:
+    """Print an error; return what ends the program as refused."""
+    complain(text)
+    return typer.Exit(1)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any field

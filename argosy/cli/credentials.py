@@ -2,14 +2,17 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import typer
 from pydantic import BaseModel
 
 from argosy.client import Argosy
+from argosy.client.requests import default_url
 
 try:
     import fcntl
@@ -24,6 +27,8 @@ class Stored(BaseModel):
     api_key: str | None = None
     username: str | None = None
     refresh_token: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
 
 
 def path() -> Path:
@@ -55,22 +60,48 @@ def forget() -> None:
     path().unlink(missing_ok=True)
 
 
-def open_client() -> Argosy:
-    """Return a client for the environment's or the stored credentials."""
+def replace(stored: Stored) -> None:
+    """Store a sign-in in the place of another, when no command is renewing that one."""
+    with _turn():
+        save(stored)
+
+
+@contextmanager
+def open_client() -> Iterator[Argosy]:
+    """Open a client for the environment's or the stored credentials."""
+    key, url = os.environ.get("ARGOSY_API_KEY"), os.environ.get("ARGOSY_URL")
+    if not key:
+        with open_stored(url) as client:
+            yield client
+        return
+    stored = None if url else load()
+    with Argosy(stored.url if stored else url, api_key=key) as client:
+        yield client
+
+
+@contextmanager
+def open_stored(url: str | None = None, **options: Any) -> Iterator[Argosy]:  # noqa: ANN401 - those of Argosy
+    """Open a client for the stored credentials, which go to no other server than the one they were stored for."""
     # Of several commands at once, one uses a refresh token up and stores the next before another reads it: the server
     # ends a sign-in whose token is used twice.
-    turn = _turn()
-    stored = load()
-    url = os.environ.get("ARGOSY_URL") or (stored.url if stored else None)
-    if os.environ.get("ARGOSY_API_KEY") or stored is None or stored.refresh_token is None:
-        turn.close()
-        return Argosy(url, api_key=None if stored is None or os.environ.get("ARGOSY_API_KEY") else stored.api_key)
+    with _turn() as turn:
+        stored = load()
+        if stored is not None and url and default_url(url) != stored.url:
+            stored = None
 
-    def keep(refresh_token: str) -> None:
-        save(stored.model_copy(update={"refresh_token": refresh_token}))
-        turn.close()
+        def keep(refresh_token: str) -> None:
+            if stored is not None:
+                save(stored.model_copy(update={"refresh_token": refresh_token}))
+            turn.close()
 
-    return Argosy(url, username=stored.username, refresh_token=stored.refresh_token, on_refresh=keep)
+        if stored is None or stored.refresh_token is None:
+            turn.close()
+        with Argosy(stored.url if stored else url, on_refresh=keep, **_credentials(stored), **options) as client:
+            yield client
+
+
+def _credentials(stored: Stored | None) -> dict[str, Any]:
+    return {} if stored is None else stored.model_dump(exclude={"url"})
 
 
 def _turn() -> IO[bytes]:

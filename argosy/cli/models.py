@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from argosy.cli.console import JsonOption, ModelName, done, session, show
+from argosy.cli.console import JsonOption, ModelName, YesOption, done, session, show, sure
 from argosy.client.requests import given
 
 models = typer.Typer(help="Models.", no_args_is_help=True)
@@ -64,12 +64,11 @@ def update_model(
 @models.command("delete")
 def delete_model(
     name: ModelName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Delete a model with its versions."""
-    if not yes:
-        typer.confirm(f"Delete {name} with all its versions?", abort=True, err=True)
+    sure(f"Delete {name} with all its versions?", yes)
     with session() as client:
         client.delete_model(name)
         done(json, f"Deleted {name}.", deleted=name)

@@ -1,14 +1,16 @@
-"""The calls about accounts, organizations, keys, jobs and usage."""
+"""The calls about accounts, sign-ins, jobs and usage."""
 
 from collections.abc import Mapping
 
 from argosy.client import results
-from argosy.client.requests import Call, Json, given, nothing, once, parsed, under
+from argosy.client.requests import Call, Json, given, nothing, parsed, under
 
 
-def register(email: str, username: str, password: str, full_name: str | None) -> Call[results.User]:
+def register(
+    email: str, username: str, password: str, full_name: str | None, invitation: str | None = None
+) -> Call[results.User]:
     """Make an account."""
-    body = given(email=email, username=username, password=password, full_name=full_name)
+    body = given(email=email, username=username, password=password, full_name=full_name, invitation=invitation)
     return Call("POST", "/auth/register", parsed(results.User), json=body, signed=False)
 
 
@@ -17,32 +19,64 @@ def token(form: Mapping[str, str]) -> Call[Json]:
     return Call("POST", "/auth/token", parsed(Json), form=form, signed=False)
 
 
-def me(organization: str | None = None) -> Call[results.User]:
-    """Show the caller's account; fails where the caller cannot act in the organization."""
-    headers = {"X-Organization": organization} if organization else {}
-    return Call("GET", "/users/me", parsed(results.User), headers=headers)
+def sign_out() -> Call[None]:
+    """End the sign-in the call is made with."""
+    return Call("POST", "/auth/logout", nothing)
 
 
-def create_organization(slug: str, name: str) -> Call[results.Organization]:
-    """Make an organization."""
-    body = {"slug": slug, "name": name}
-    return Call("POST", "/organizations", parsed(results.Organization), json=body, headers=once())
+def verify_email(code: str) -> Call[None]:
+    """Confirm an address."""
+    return Call("POST", "/auth/email/verify", nothing, json={"code": code}, signed=False)
 
 
-def get_organization(slug: str) -> Call[results.Organization]:
-    """Show an organization."""
-    return Call("GET", under("organizations", slug), parsed(results.Organization))
+def request_password_reset(email: str) -> Call[None]:
+    """Have a code mailed for a forgotten password."""
+    return Call("POST", "/auth/password/reset", nothing, json={"email": email}, signed=False)
 
 
-def create_key(org: str, name: str, scopes: list[str], expires_at: str | None) -> Call[results.ApiKey]:
-    """Make an API key."""
-    body = given(name=name, scopes=scopes, expires_at=expires_at)
-    return Call("POST", under("organizations", org, "api-keys"), parsed(results.ApiKey), json=body, headers=once())
+def reset_password(code: str, password: str) -> Call[None]:
+    """Choose a new password with a mailed code."""
+    return Call("POST", "/auth/password/reset", nothing, json={"code": code, "password": password}, signed=False)
 
 
-def revoke_key(org: str, key_id: object) -> Call[None]:
-    """Revoke an API key."""
-    return Call("DELETE", under("organizations", org, "api-keys", key_id), nothing)
+def change_password(current: str, new: str) -> Call[None]:
+    """Change the password."""
+    return Call("POST", "/auth/password", nothing, json={"current_password": current, "new_password": new})
+
+
+def change_email(email: str, password: str) -> Call[None]:
+    """Have a code mailed to a new address."""
+    return Call("POST", "/auth/email", nothing, json={"email": email, "password": password})
+
+
+def end_session(session_id: object) -> Call[None]:
+    """End a sign-in."""
+    return Call("DELETE", under("auth", "sessions", session_id), nothing)
+
+
+def me() -> Call[results.Me]:
+    """Show who is calling."""
+    return Call("GET", "/users/me", parsed(results.Me))
+
+
+def update_me(full_name: str | None) -> Call[results.User]:
+    """Change the caller's account."""
+    return Call("PATCH", "/users/me", parsed(results.User), json={"full_name": full_name})
+
+
+def get_user(user_id: object) -> Call[results.Account]:
+    """Show an account."""
+    return Call("GET", under("users", user_id), parsed(results.Account))
+
+
+def update_user(user_id: object, changes: Json) -> Call[results.Account]:
+    """Change an account."""
+    return Call("PATCH", under("users", user_id), parsed(results.Account), json=changes)
+
+
+def delete_user(user_id: object) -> Call[None]:
+    """Delete an account."""
+    return Call("DELETE", under("users", user_id), nothing)
 
 
 def get_job(job_id: object) -> Call[results.Job]:

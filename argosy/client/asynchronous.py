@@ -1,117 +1,27 @@
 """The client for asynchronous programs; the same calls as `Argosy`."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import httpx2
+from typing import Any
 
 from argosy.client import accounts, registry, results
-from argosy.client.base import opened
-from argosy.client.downloads import saving
-from argosy.client.flows import Exchange, Flow, Pause, Progress, Push, Refresh, Work, ignore
+from argosy.client.account_methods import AsyncAccountMethods
+from argosy.client.credential_methods import AsyncCredentialMethods
+from argosy.client.flows import Progress, Push, ignore
+from argosy.client.organization_methods import AsyncOrganizationMethods
 from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
-from argosy.client.pushing import PushingClient
-from argosy.client.requests import Call, given
-from argosy.client.results import CursorPage
+from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 
-T = TypeVar("T")
 
-
-class AsyncArgosy(PushingClient):
+class AsyncArgosy(AsyncAccountMethods, AsyncOrganizationMethods, AsyncCredentialMethods):
     """Talks to an Argosy server without blocking; tasks of one event loop may share it.
 
     >>> async with AsyncArgosy(api_key="ak_…") as client:
     ...     await client.push(pipeline, name="iris", sample=X)
     ...     prediction = await client.predict("iris", [{"sepal_length": 5.1}])
     """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        timeout: float = 60.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
-        **credentials: Any,  # noqa: ANN401 - those of BaseClient
-    ) -> None:
-        super().__init__(url, **credentials)
-        self._http = httpx2.AsyncClient(timeout=timeout, transport=transport)
-        self._signing_in = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-    async def send(self, call: Call[T]) -> T:
-        """Make a call, trying again where that does no harm; raises `ArgosyAPIError` or `ArgosyConnectionError`."""
-        return await self._run(self._send(call))
-
-    async def _run(self, flow: Flow[T]) -> T:
-        """Run a flow: do each of its actions, awaiting what takes time."""
-        try:
-            action = next(flow)
-            while True:
-                try:
-                    outcome = await self._do(action)
-                except httpx2.TransportError as error:
-                    action = flow.throw(error)
-                else:
-                    action = flow.send(outcome)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
-
-    async def _do(self, action: Exchange | Pause | Work | Refresh) -> Any:  # noqa: ANN401 - what the flow expects
-        match action:
-            case Exchange(call):
-                return await self._exchange(call)
-            case Pause(seconds):
-                return await asyncio.sleep(seconds)
-            case Work(function):
-                return await asyncio.to_thread(function)
-            case Refresh(stale):
-                async with self._signing_in:
-                    if self._access_token == stale:
-                        await self._run(self._sign_in())
-                return None
-
-    async def _exchange(self, call: Call[Any]) -> httpx2.Response:
-        with opened(call) as files:
-            response = await self._http.send(self._request(self._http, call, files), stream=call.target is not None)
-            if call.target is None:
-                return response
-            try:
-                if response.is_error:
-                    await response.aread()
-                    return response
-                with saving(call.target) as file:
-                    async for chunk in response.aiter_bytes():
-                        file.write(chunk)
-            finally:
-                await response.aclose()
-        return response
-
-    async def _each(self, get_page: Callable[[str], Flow[CursorPage[T]]]) -> AsyncIterator[T]:
-        cursor: str | None = ""
-        while cursor is not None:
-            page = await self._run(get_page(cursor))
-            for item in page.items:
-                yield item
-            cursor = page.next_cursor
 
     async def slug(self) -> str:
         """The slug of the organization that short model names belong to."""
@@ -120,46 +30,6 @@ class AsyncArgosy(PushingClient):
     async def full_name(self, name: str) -> str:
         """Return `organization/name` for a model's short or full name."""
         return await self._run(self._full_name(name))
-
-    async def register(self, email: str, username: str, password: str, full_name: str | None = None) -> results.User:
-        """Make an account."""
-        return await self.send(accounts.register(email, username, password, full_name))
-
-    async def sign_in(self) -> None:
-        """Get a token now; raises `ArgosyAPIError` for wrong credentials."""
-        await self._run(self._sign_in())
-
-    async def me(self) -> results.User:
-        """Show the account."""
-        return await self.send(accounts.me())
-
-    def organizations(self) -> AsyncIterator[results.Organization]:
-        """List the organizations you belong to."""
-        return self._each(self._list("/organizations", results.Organization))
-
-    async def create_organization(self, slug: str, name: str) -> results.Organization:
-        """Make an organization."""
-        return await self.send(accounts.create_organization(slug, name))
-
-    async def get_organization(self, slug: str) -> results.Organization:
-        """Show an organization."""
-        return await self.send(accounts.get_organization(slug))
-
-    def members(self, slug: str | None = None) -> AsyncIterator[results.Member]:
-        """List the members of an organization, the caller's if left out."""
-        return self._each(self._list_members(slug))
-
-    def api_keys(self) -> AsyncIterator[results.ApiKey]:
-        """List the organization's API keys."""
-        return self._each(self._list_in_own(results.ApiKey, "api-keys"))
-
-    async def create_api_key(self, name: str, scopes: list[str], expires_at: str | None = None) -> results.ApiKey:
-        """Make an API key; its secret is `key` of the result, and nowhere else."""
-        return await self._run(self._in_own(accounts.create_key, name, scopes, expires_at))
-
-    async def revoke_api_key(self, key_id: object) -> None:
-        """Revoke an API key."""
-        await self._run(self._in_own(accounts.revoke_key, key_id))
 
     def models(self, search: str | None = None) -> AsyncIterator[results.Model]:
         """List the models you can see."""

@@ -13,13 +13,13 @@ from argosy.client import accounts, requests
 from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError
 from argosy.client.flows import Exchange, Flow, Pause, Refresh
 from argosy.client.requests import Call
-from argosy.client.results import CursorPage, Member, Organization
+from argosy.client.results import CursorPage
 from argosy.client.retries import RetryPolicy, may_repeat
 
 T = TypeVar("T")
 P = ParamSpec("P")
 LEEWAY_SECONDS = 30.0
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
+UNAUTHORIZED, NOT_FOUND, CONFLICT = 401, 404, 409
 REFUSED_GRANT = frozenset({400, UNAUTHORIZED})
 
 
@@ -33,6 +33,8 @@ class BaseClient:
         api_key: str | None = None,
         username: str | None = None,
         password: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
         refresh_token: str | None = None,
         organization: str | None = None,
         on_refresh: Callable[[str], None] | None = None,
@@ -40,13 +42,17 @@ class BaseClient:
     ) -> None:
         """Read `ARGOSY_URL` and `ARGOSY_API_KEY` for what is not given.
 
-        `on_refresh` hears each new refresh token; the one before it is then used up.
+        Calls as an API key, as an OAuth2 client (`client_id`, `client_secret`), or as a person (`username`, `password`,
+        or a `refresh_token`). `on_refresh` hears each new refresh token; the one before it is then used up.
         """
         self.url = requests.default_url(url)
         self.organization = organization
-        self._signs_in = refresh_token is not None or (username is not None and password is not None)
-        self._api_key = api_key or (None if self._signs_in else os.environ.get("ARGOSY_API_KEY"))
+        if (client_id is None) != (client_secret is None):
+            raise ValueError("an OAuth2 client needs both client_id= and client_secret=")
+        self._client = (client_id, client_secret) if client_id is not None and client_secret is not None else None
         self._password = (username, password) if username is not None and password is not None else None
+        self._signs_in = refresh_token is not None or self._password is not None or self._client is not None
+        self._api_key = api_key or (None if self._signs_in else os.environ.get("ARGOSY_API_KEY"))
         self.refresh_token = refresh_token
         self._on_refresh = on_refresh
         self._retries = retries
@@ -63,7 +69,9 @@ class BaseClient:
         credential = self._api_key or self._access_token
         if call.signed and credential:
             headers["Authorization"] = f"Bearer {credential}"
-        if call.signed and self.organization and self._api_key is None:
+        # A key and a client have one organization, and a path that names one goes before the person's usual one.
+        chooses = self._api_key is None and self._client is None and not call.path.startswith("/organizations/")
+        if call.signed and self.organization and chooses:
             headers["X-Organization"] = self.organization
         return headers | dict(call.headers)
 
@@ -118,52 +126,42 @@ class BaseClient:
             try:
                 self._keep((yield from self._send(accounts.token(form))))
             except ArgosyAPIError as error:
-                if self._password is None or error.status not in REFUSED_GRANT:
+                if (self._password is None and self._client is None) or error.status not in REFUSED_GRANT:
                     raise
                 self.refresh_token = None
             else:
                 return
+        self._keep((yield from self._send(accounts.token(self._grant()))))
+
+    def _grant(self) -> dict[str, str]:
+        if self._client is not None:
+            client_id, secret = self._client
+            return {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         username, password = self._password or ("", "")
-        form = {"grant_type": "password", "username": username, "password": password}
-        self._keep((yield from self._send(accounts.token(form))))
+        return {"grant_type": "password", "username": username, "password": password}
 
     def _keep(self, tokens: dict[str, Any]) -> None:
         self._access_token = tokens["access_token"]
         self._expires_at = time.monotonic() + float(tokens["expires_in"])
-        self.refresh_token = tokens["refresh_token"]
-        if self._on_refresh is not None:
-            self._on_refresh(tokens["refresh_token"])
+        # An OAuth2 client gets none: it asks again with its secret.
+        self.refresh_token = tokens.get("refresh_token")
+        if self._on_refresh is not None and self.refresh_token is not None:
+            self._on_refresh(self.refresh_token)
+
+    def _sign_out(self) -> Flow[None]:
+        if self.refresh_token is not None:
+            yield from self._send(accounts.sign_out())
+        self._access_token = self.refresh_token = None
+
+    def _change_password(self, current: str, new: str) -> Flow[None]:
+        yield from self._send(accounts.change_password(current, new))
+        if self._password is not None:
+            self._password = (self._password[0], new)
 
     def _own_slug(self) -> Flow[str]:
         if self._slug is None:
-            username = (yield from self._send(accounts.me())).username
-            self._slug = username if self._api_key is None else (yield from self._slug_of_key(username))
+            self._slug = (yield from self._send(accounts.me())).organization.slug
         return self._slug
-
-    def _slug_of_key(self, username: str) -> Flow[str]:
-        # A key acts in one organization, and the server refuses it in any other: that tells which one it is, also
-        # where the key may not read organizations.
-        if (yield from self._acts_in(username)):
-            return username
-        try:
-            joined = yield from self._send(requests.page("/organizations", Organization, "", {}))
-        except ArgosyAPIError as error:
-            if error.status != FORBIDDEN:
-                raise
-        else:
-            for organization in joined.items:
-                if (yield from self._acts_in(organization.slug)):
-                    return organization.slug
-        raise ValueError("name the model as organization/name, or give organization=: the key does not tell its own")
-
-    def _acts_in(self, slug: str) -> Flow[bool]:
-        try:
-            yield from self._send(accounts.me(slug))
-        except ArgosyAPIError as error:
-            if error.status not in {FORBIDDEN, NOT_FOUND}:
-                raise
-            return False
-        return True
 
     def _full_name(self, name: str) -> Flow[str]:
         return name if "/" in name else f"{yield from self._own_slug()}/{name}"
@@ -175,26 +173,33 @@ class BaseClient:
         full_name = yield from self._full_name(name)
         return (yield from self._send(make(full_name, *args, **kwargs)))
 
-    def _in_own(self, make: Callable[Concatenate[str, P], Call[T]], *args: P.args, **kwargs: P.kwargs) -> Flow[T]:
-        """Make a call about the caller's organization."""
-        slug = yield from self._own_slug()
+    def _in(
+        self,
+        organization: str | None,
+        make: Callable[Concatenate[str, P], Call[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Flow[T]:
+        """Make a call about an organization, the caller's if it is None."""
+        slug = organization or (yield from self._own_slug())
         return (yield from self._send(make(slug, *args, **kwargs)))
 
     def _list(self, path: str, kind: type[T], **params: Any) -> Callable[[str], Flow[CursorPage[T]]]:  # noqa: ANN401
         """Return what gets one page of a list by its cursor."""
         return lambda cursor: self._send(requests.page(path, kind, cursor, params))
 
-    def _list_in_own(self, kind: type[T], *rest: object) -> Callable[[str], Flow[CursorPage[T]]]:
+    def _list_in(
+        self,
+        organization: str | None,
+        kind: type[T],
+        *rest: object,
+        **params: Any,  # noqa: ANN401
+    ) -> Callable[[str], Flow[CursorPage[T]]]:
         def get(cursor: str) -> Flow[CursorPage[T]]:
-            path = requests.under("organizations", (yield from self._own_slug()), *rest)
-            return (yield from self._send(requests.page(path, kind, cursor, {})))
+            path = requests.under("organizations", organization or (yield from self._own_slug()), *rest)
+            return (yield from self._send(requests.page(path, kind, cursor, params)))
 
         return get
-
-    def _list_members(self, slug: str | None) -> Callable[[str], Flow[CursorPage[Member]]]:
-        if slug is None:
-            return self._list_in_own(Member, "members")
-        return self._list(requests.under("organizations", slug, "members"), Member)
 
     def _list_of(self, name: str, kind: type[T], *rest: object) -> Callable[[str], Flow[CursorPage[T]]]:
         def get(cursor: str) -> Flow[CursorPage[T]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -60,6 +61,13 @@ def once() -> dict[str, str]:
 def given(**values: Any) -> Json:  # noqa: ANN401 - whatever the API takes
     """Return the values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def text(value: object) -> str | None:
+    """Return a value as the API reads it in a query: times as RFC 3339."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if value is None else str(value)
 
 
 def raise_for_problem(response: httpx2.Response) -> None:

@@ -26,6 +26,44 @@ class User(Result):
     email: str
     username: str
     full_name: str | None = None
+    is_admin: bool = False
+    email_verified_at: datetime | None = None
+
+
+class OrganizationRef(Result):
+    """An organization, named by another thing."""
+
+    id: UUID
+    slug: str
+
+
+class Me(User):
+    """Who is calling: the account that answers for it, the organization it acts in, and what it may do there."""
+
+    kind: str
+    organization: OrganizationRef
+    scopes: list[str]
+
+
+class Account(User):
+    """An account, as platform administrators see it."""
+
+    is_active: bool
+    failed_sign_ins: int = 0
+
+
+class SignIn(Result):
+    """A sign-in of yours; `current` is the one that asked."""
+
+    id: UUID
+    kind: str
+    client_id: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    created_at: datetime
+    last_seen_at: datetime | None = None
+    expires_at: datetime
+    current: bool = False
 
 
 class Organization(Result):
@@ -38,22 +76,77 @@ class Organization(Result):
 
 
 class Member(Result):
-    """A member of an organization."""
+    """A member of an organization; `email` is told to those who may change members."""
 
     user_id: UUID
+    username: str
+    full_name: str | None = None
+    email: str | None = None
     role: str
 
 
+class Invitation(Result):
+    """An invitation; its code is in the mail alone."""
+
+    id: UUID
+    email: str
+    role: str
+    invited_by: UUID
+    expires_at: datetime
+
+
 class ApiKey(Result):
-    """An API key; `key` is there only when it was just made."""
+    """An API key; `key` is there only when it was just made or rotated."""
 
     id: UUID
     name: str
     prefix: str
     scopes: list[str]
+    models: list[str] | None = None
+    networks: list[str] | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    former_until: datetime | None = None
     key: str | None = None
+
+
+class OAuthClient(Result):
+    """An OAuth2 client; `client_secret` is there only when it was just made or rotated."""
+
+    id: UUID
+    client_id: str
+    name: str
+    scopes: list[str]
+    redirect_uris: list[str] = []
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    former_until: datetime | None = None
+    client_secret: str | None = None
+
+
+class AuditEntry(Result):
+    """Something that happened: who did what, when, and from where."""
+
+    id: UUID
+    sequence: int
+    at: datetime
+    action: str
+    subject: str
+    actor_kind: str | None = None
+    actor_id: UUID | None = None
+    address: str | None = None
+    details: dict[str, Any] = {}
+    hash: str
+
+
+class AuditVerification(Result):
+    """Whether a log is whole; keep `head` elsewhere to notice one that was written anew."""
+
+    intact: bool
+    entries: int
+    broken_at: int | None = None
+    head: str
 
 
 class Model(Result):

@@ -1,120 +1,30 @@
 """The client for scripts and notebooks."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import httpx2
+from typing import Any
 
 from argosy.client import accounts, registry, results
-from argosy.client.base import opened
-from argosy.client.downloads import saving
-from argosy.client.flows import Exchange, Flow, Pause, Progress, Push, Refresh, Work, ignore
+from argosy.client.account_methods import AccountMethods
+from argosy.client.credential_methods import CredentialMethods
+from argosy.client.flows import Progress, Push, ignore
+from argosy.client.organization_methods import OrganizationMethods
 from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
-from argosy.client.pushing import PushingClient
-from argosy.client.requests import Call, given
-from argosy.client.results import CursorPage
+from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 
-T = TypeVar("T")
 
-
-class Argosy(PushingClient):
+class Argosy(AccountMethods, OrganizationMethods, CredentialMethods):
     """Talks to an Argosy server.
 
-    Calls as an API key, or as a user whose token is renewed when its time is up. What is not given is read from
-    `ARGOSY_URL` and `ARGOSY_API_KEY`. Threads may share it.
+    Calls as an API key, as an OAuth2 client, or as a user; tokens are renewed when their time is up. What is not given
+    is read from `ARGOSY_URL` and `ARGOSY_API_KEY`. Threads may share it.
 
     >>> with Argosy(api_key="ak_…") as client:
     ...     client.push(pipeline, name="iris", sample=X)
     ...     client.predict("iris", [{"sepal_length": 5.1}]).labels
     """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        timeout: float = 60.0,
-        transport: httpx2.BaseTransport | None = None,
-        **credentials: Any,  # noqa: ANN401 - those of BaseClient
-    ) -> None:
-        super().__init__(url, **credentials)
-        self._http = httpx2.Client(timeout=timeout, transport=transport)
-        self._signing_in = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def send(self, call: Call[T]) -> T:
-        """Make a call, trying again where that does no harm; raises `ArgosyAPIError` or `ArgosyConnectionError`."""
-        return self._run(self._send(call))
-
-    def _run(self, flow: Flow[T]) -> T:
-        """Run a flow: do each of its actions, here and now."""
-        try:
-            action = next(flow)
-            while True:
-                try:
-                    outcome = self._do(action)
-                except httpx2.TransportError as error:
-                    action = flow.throw(error)
-                else:
-                    action = flow.send(outcome)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
-
-    def _do(self, action: Exchange | Pause | Work | Refresh) -> Any:  # noqa: ANN401 - what the flow expects
-        match action:
-            case Exchange(call):
-                return self._exchange(call)
-            case Pause(seconds):
-                return time.sleep(seconds)
-            case Work(function):
-                return function()
-            case Refresh(stale):
-                with self._signing_in:
-                    if self._access_token == stale:
-                        self._run(self._sign_in())
-                return None
-
-    def _exchange(self, call: Call[Any]) -> httpx2.Response:
-        with opened(call) as files:
-            response = self._http.send(self._request(self._http, call, files), stream=call.target is not None)
-            if call.target is None:
-                return response
-            try:
-                if response.is_error:
-                    response.read()
-                    return response
-                with saving(call.target) as file:
-                    for chunk in response.iter_bytes():
-                        file.write(chunk)
-            finally:
-                response.close()
-        return response
-
-    def _each(self, get_page: Callable[[str], Flow[CursorPage[T]]]) -> Iterator[T]:
-        cursor: str | None = ""
-        while cursor is not None:
-            page = self._run(get_page(cursor))
-            yield from page.items
-            cursor = page.next_cursor
 
     @property
     def slug(self) -> str:
@@ -124,46 +34,6 @@ class Argosy(PushingClient):
     def full_name(self, name: str) -> str:
         """Return `organization/name` for a model's short or full name."""
         return self._run(self._full_name(name))
-
-    def register(self, email: str, username: str, password: str, full_name: str | None = None) -> results.User:
-        """Make an account."""
-        return self.send(accounts.register(email, username, password, full_name))
-
-    def sign_in(self) -> None:
-        """Get a token now; raises `ArgosyAPIError` for wrong credentials."""
-        self._run(self._sign_in())
-
-    def me(self) -> results.User:
-        """Show the account."""
-        return self.send(accounts.me())
-
-    def organizations(self) -> Iterator[results.Organization]:
-        """List the organizations you belong to."""
-        return self._each(self._list("/organizations", results.Organization))
-
-    def create_organization(self, slug: str, name: str) -> results.Organization:
-        """Make an organization."""
-        return self.send(accounts.create_organization(slug, name))
-
-    def get_organization(self, slug: str) -> results.Organization:
-        """Show an organization."""
-        return self.send(accounts.get_organization(slug))
-
-    def members(self, slug: str | None = None) -> Iterator[results.Member]:
-        """List the members of an organization, the caller's if left out."""
-        return self._each(self._list_members(slug))
-
-    def api_keys(self) -> Iterator[results.ApiKey]:
-        """List the organization's API keys."""
-        return self._each(self._list_in_own(results.ApiKey, "api-keys"))
-
-    def create_api_key(self, name: str, scopes: list[str], expires_at: str | None = None) -> results.ApiKey:
-        """Make an API key; its secret is `key` of the result, and nowhere else."""
-        return self._run(self._in_own(accounts.create_key, name, scopes, expires_at))
-
-    def revoke_api_key(self, key_id: object) -> None:
-        """Revoke an API key."""
-        self._run(self._in_own(accounts.revoke_key, key_id))
 
     def models(self, search: str | None = None) -> Iterator[results.Model]:
         """List the models you can see."""

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from argosy.cli.main import app
 from argosy.client import Argosy
+from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
 
 
@@ -53,6 +56,25 @@ class Terminal:
         return json.loads(self.run(*arguments, "--json").stdout)
 
 
+class Shell:
+    """Runs commands in this process: starting Python for each would take most of the time."""
+
+    def __init__(self, home: Path, url: str, key: str | None) -> None:
+        unset = {name: None for name in os.environ if name.startswith(("ARGOSY_", "XDG_"))}
+        self.environment: dict[str, str | None] = {**unset, "HOME": str(home), "ARGOSY_URL": url, "COLUMNS": "200"}
+        self.credentials = home / ".config" / "argosy" / "credentials.json"
+        if key:
+            self.environment["ARGOSY_API_KEY"] = key
+
+    def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
+        done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+
 @pytest.fixture
 def account(server: ServerProcess) -> Iterator[Argosy]:
     with server.new_client() as client:
@@ -63,3 +85,22 @@ def account(server: ServerProcess) -> Iterator[Argosy]:
 def terminal(account: Argosy, tmp_path: Path) -> Terminal:
     """A terminal that calls with the API key of a new account."""
     return Terminal(tmp_path, {"ARGOSY_URL": account.url, "ARGOSY_API_KEY": str(account._api_key)})
+
+
+@pytest.fixture
+def shell(account: Argosy, tmp_path: Path) -> Shell:
+    """Commands in this process, with the API key of a new account."""
+    return Shell(tmp_path, account.url, account._api_key)
+
+
+@pytest.fixture
+def signed_in(account: Argosy, tmp_path: Path) -> Shell:
+    """Commands in this process, by a new account that has signed in with its password."""
+    return sign_in(account, tmp_path)
+
+
+def sign_in(account: Argosy, home: Path) -> Shell:
+    home.mkdir(exist_ok=True)
+    shell = Shell(home, account.url, None)
+    shell.run("login", "--username", str(account.organization), typed=f"{PASSWORD}\n")
+    return shell

@@ -1,50 +1,16 @@
 """The command line, as a user types it, against a real server."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import joblib
 import pytest
 import skops.io
-from typer.testing import CliRunner
 
 from argosy import migrations
-from argosy.cli.main import app
 from argosy.client import Argosy
+from tests.cli.conftest import Shell
 from tests.e2e.test_push import mixed
-from tests.support.servers import ServerProcess
-
-
-class Shell:
-    """Runs commands in this process: starting Python for each would take most of the time."""
-
-    def __init__(self, home: Path, url: str, key: str | None) -> None:
-        unset = {name: None for name in os.environ if name.startswith(("ARGOSY_", "XDG_"))}
-        self.environment: dict[str, str | None] = {**unset, "HOME": str(home), "ARGOSY_URL": url, "COLUMNS": "200"}
-        if key:
-            self.environment["ARGOSY_API_KEY"] = key
-
-    def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
-        done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
-        assert done.exit_code == code, done.output
-        return done.output
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json"))
-
-
-@pytest.fixture
-def client(server: ServerProcess) -> Iterator[Argosy]:
-    with server.new_client() as client:
-        yield client
-
-
-@pytest.fixture
-def shell(client: Argosy, tmp_path: Path) -> Shell:
-    return Shell(tmp_path, client.url, client._api_key)
 
 
 def test_push_predict_and_all_that_follows(shell: Shell, tmp_path: Path) -> None:
@@ -107,23 +73,23 @@ def test_a_pickle_of_ones_own_is_converted_here(shell: Shell, tmp_path: Path) ->
     assert shell.json(*arguments, "--trust-pickle")["source_format"] == "onnx"
 
 
-def test_signing_in_stores_a_private_file(client: Argosy, tmp_path: Path) -> None:
-    shell = Shell(tmp_path, client.url, None)
+def test_signing_in_stores_a_private_file(account: Argosy, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, account.url, None)
     assert "send an API key" in shell.run("models", "list", code=1)
-    shell.run("login", typed=f"{client._api_key}\n")
+    shell.run("login", typed=f"{account._api_key}\n")
     stored = tmp_path / ".config" / "argosy" / "credentials.json"
     assert stored.stat().st_mode & 0o777 == 0o600
     assert shell.json("models", "list") == []
     shell.run("logout")
     assert not stored.exists()
 
-    shell.run("login", "--username", str(client.organization), typed="correct horse battery staple\n")
+    shell.run("login", "--username", str(account.organization), typed="correct horse battery staple\n")
     before = json.loads(stored.read_text())["refresh_token"]
     key = shell.json("keys", "create", "made", "--scope", "models:read")
     assert key["key"].startswith("ak_")
     assert json.loads(stored.read_text())["refresh_token"] != before
-    assert [one["slug"] for one in shell.json("orgs", "list")] == [client.organization]
-    shell.run("orgs", "create", f"{client.organization}-team", "Team")
+    assert [one["slug"] for one in shell.json("orgs", "list")] == [account.organization]
+    shell.run("orgs", "create", f"{account.organization}-team", "Team")
     assert "made" in shell.run("keys", "list")
     shell.run("keys", "revoke", key["id"])
     assert "wrong username or password" in shell.run("login", "--username", "nobody", typed="x\n", code=1)
