@@ -69,7 +69,7 @@ def change_password(json: JsonOption = False) -> None:
 
 @account.command("email")
 def change_email(email: Annotated[str, typer.Argument(help="The new address.")], json: JsonOption = False) -> None:
-    """Have a code mailed to your new address; `argosy account verify` with it makes the change."""
+    """Have a code mailed to your new address; `argosy account verify` with it makes the change and ends sign-ins."""
     password = ask_secret("Password")
     with session() as client:
         client.change_email(email, password)

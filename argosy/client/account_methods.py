@@ -49,7 +49,7 @@ class AccountMethods(Runner):
         self._run(self._change_password(current, new))
 
     def change_email(self, email: str, password: str) -> None:
-        """Have a code mailed to your new address; it changes when `verify_email` brings the code back."""
+        """Have a code mailed to your new address; `verify_email` with it makes the change and ends sign-ins."""
         self.send(accounts.change_email(email, password))
 
     def sessions(self) -> Iterator[results.SignIn]:
@@ -121,7 +121,7 @@ class AsyncAccountMethods(AsyncRunner):
         await self._run(self._change_password(current, new))
 
     async def change_email(self, email: str, password: str) -> None:
-        """Have a code mailed to your new address; it changes when `verify_email` brings the code back."""
+        """Have a code mailed to your new address; `verify_email` with it makes the change and ends sign-ins."""
         await self.send(accounts.change_email(email, password))
 
     def sessions(self) -> AsyncIterator[results.SignIn]:

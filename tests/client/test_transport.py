@@ -161,6 +161,41 @@ def test_a_sign_in_that_ended_begins_again_with_the_password() -> None:
         argosy(handle, api_key=None, refresh_token="old").model("m")
 
 
+def client_token(number: int, seconds: int = 900) -> httpx2.Response:
+    return httpx2.Response(200, json={"access_token": f"a{number}", "expires_in": seconds, "token_type": "bearer"})
+
+
+def test_a_client_gets_a_new_token_when_its_own_ends_or_is_refused() -> None:
+    model = httpx2.Response(200, json=MODEL)
+    answers = (client_token(1, seconds=5), model, client_token(2), httpx2.Response(401), client_token(3), model, model)
+    handle, seen = in_turn(*answers)
+    kept: list[str] = []
+    client = argosy(handle, api_key=None, client_id="c", client_secret="s&=", on_refresh=kept.append)
+    for _ in range(3):
+        assert client.model("m").name == "m"
+    assert [request.headers.get("authorization") for request in seen] == [
+        None, "Bearer a1", None, "Bearer a2", None, "Bearer a3", "Bearer a3",
+    ]  # fmt: skip
+    assert seen[0].content == b"grant_type=client_credentials&client_id=c&client_secret=s%26%3D"
+    assert "x-organization" not in seen[1].headers
+    assert kept == []
+
+
+def test_a_client_whose_secret_is_refused_is_told() -> None:
+    handle, seen = in_turn(httpx2.Response(401, json={"detail": "unknown client"}))
+    with pytest.raises(ArgosyAPIError, match="unknown client"):
+        argosy(handle, api_key=None, client_id="c", client_secret="s").model("m")
+    assert len(seen) == 1
+
+
+def test_a_path_that_names_an_organization_goes_before_the_usual_one() -> None:
+    handle, seen = in_turn(tokens(1), httpx2.Response(204), httpx2.Response(204))
+    client = argosy(handle, api_key=None, username="ada", password="x")
+    client.leave_organization("team")
+    client.sign_out()
+    assert [request.headers.get("x-organization") for request in seen[1:]] == [None, "o"]
+
+
 def test_a_refused_api_key_is_an_error_at_once() -> None:
     handle, seen = in_turn(httpx2.Response(401, json={"detail": "revoked"}))
     with pytest.raises(ArgosyAPIError, match="revoked"):
