@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from argosy.cli.main import app
 from argosy.client import Argosy
+from tests.client.accounts import new_account
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
 
@@ -67,17 +68,24 @@ class Shell:
             self.environment["ARGOSY_API_KEY"] = key
 
     def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
-        done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
-        assert done.exit_code == code, done.output
-        return done.output
+        """Run a command; return what it printed, and said on standard error."""
+        return self._invoke(arguments, code, typed).output
+
+    def printed(self, *arguments: str) -> str:
+        return self._invoke(arguments).stdout
 
     def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json"))
+        return json.loads(self.printed(*arguments, "--json"))
+
+    def _invoke(self, arguments: tuple[str, ...], code: int = 0, typed: str = "") -> Result:
+        done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return done
 
 
 @pytest.fixture
 def account(server: ServerProcess) -> Iterator[Argosy]:
-    with server.new_client() as client:
+    with new_account(server) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from argosy.client import Argosy
 from tests.cli.conftest import Shell, Terminal, sign_in
+from tests.client.accounts import new_account
 from tests.client.mail import mailed_code
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
@@ -103,7 +104,7 @@ def administrator(server: ServerProcess, account: Argosy, signed_in: Shell) -> S
 
 
 def test_administrators_manage_accounts(server: ServerProcess, administrator: Shell, tmp_path: Path) -> None:
-    with server.new_client() as other:
+    with new_account(server) as other:
         name = str(other.organization)
         theirs = Shell(tmp_path / "theirs", server.url, other._api_key)
         found = administrator.json("users", "list", "--search", name)

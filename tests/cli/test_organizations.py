@@ -8,6 +8,7 @@ import pytest
 
 from argosy.client import Argosy
 from tests.cli.conftest import Shell, sign_in
+from tests.client.accounts import new_account
 from tests.client.mail import mailed_code
 from tests.support.servers import ServerProcess
 
@@ -15,7 +16,7 @@ from tests.support.servers import ServerProcess
 @pytest.fixture
 def guest(server: ServerProcess) -> Iterator[Argosy]:
     """Another account."""
-    with server.new_client() as client:
+    with new_account(server) as client:
         yield client
 
 
@@ -72,7 +73,7 @@ def test_a_key_is_limited_and_rotated(account: Argosy, signed_in: Shell, team: s
     rotated = signed_in.json("keys", "rotate", made["id"], "--overlap", "600")
     for key in (made["key"], rotated["key"]):
         assert Shell(tmp_path, account.url, key).json("models", "list") == []
-    again = signed_in.run("keys", "rotate", made["id"], "--overlap", "0")
+    again = signed_in.printed("keys", "rotate", made["id"], "--overlap", "0")
     newest = again.strip().splitlines()[-1]
     assert newest.startswith("ak_")
     assert again.count(newest) == 1
@@ -89,7 +90,7 @@ def test_a_key_is_limited_and_rotated(account: Argosy, signed_in: Shell, team: s
 
 
 def test_a_service_signs_in_as_a_client(account: Argosy, signed_in: Shell, tmp_path: Path) -> None:
-    shown = signed_in.run("clients", "create", "nightly", "--scope", "models:read")
+    shown = signed_in.printed("clients", "create", "nightly", "--scope", "models:read")
     secret = shown.strip().splitlines()[-1]
     assert shown.count(secret) == 1
     (listed,) = signed_in.json("clients", "list")

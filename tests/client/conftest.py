@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from argosy.client import Argosy
+from tests.client.accounts import new_account
 from tests.support.models import classifier_sample, linear_classifier
 from tests.support.servers import ServerProcess
 
@@ -14,7 +15,7 @@ from tests.support.servers import ServerProcess
 @pytest.fixture
 def client(server: ServerProcess) -> Iterator[Argosy]:
     """A client with the API key of a new account."""
-    with server.new_client() as client:
+    with new_account(server) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed, PushProgress
+from tests.client.accounts import new_account
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
 
@@ -111,7 +112,7 @@ def test_what_the_gate_refuses_says_why(client: Argosy, onnx_file: Path, sample_
 
 
 def test_visibility_is_what_was_asked_for(server: ServerProcess, client: Argosy, onnx_file: Path) -> None:
-    with server.new_client() as stranger:
+    with new_account(server) as stranger:
         name = f"{client.organization}/sizes"
         client.push(onnx_file, name="sizes")
         with pytest.raises(ArgosyAPIError, match="404"):
@@ -125,7 +126,7 @@ def test_visibility_is_what_was_asked_for(server: ServerProcess, client: Argosy,
 def test_a_push_to_anothers_organization_makes_nothing_in_ones_own(
     server: ServerProcess, client: Argosy, onnx_file: Path
 ) -> None:
-    with server.new_client() as stranger, person(server, client) as signed_in:
+    with new_account(server) as stranger, person(server, client) as signed_in:
         for caller in (client, signed_in):
             with pytest.raises(ArgosyAPIError) as raised:
                 caller.push(onnx_file, name=f"{stranger.organization}/sizes")
