@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import typer
 from pydantic import BaseModel
 
 from argosy.client import Argosy
+from argosy.client.flows import Flow
 from argosy.client.requests import default_url
 
 try:
@@ -66,49 +66,47 @@ def replace(stored: Stored) -> None:
         save(stored)
 
 
-@contextmanager
-def open_client() -> Iterator[Argosy]:
-    """Open a client for the environment's or the stored credentials."""
+class StoredClient(Argosy):
+    """A client with the stored sign-in, whose refresh token it shares with every other command."""
+
+    def __init__(self, stored: Stored, **options: Any) -> None:  # noqa: ANN401 - those of Argosy
+        super().__init__(on_refresh=self._store, **stored.model_dump(), **options)
+        self._stored = stored
+
+    def _sign_in(self) -> Flow[None]:
+        # Of several commands at once, one uses a refresh token up and stores the next before another reads it: the
+        # server ends a sign-in whose token is used twice.
+        with _turn():
+            if self._is_stored():
+                self.refresh_token = (load() or self._stored).refresh_token
+            yield from super()._sign_in()
+
+    def _store(self, refresh_token: str) -> None:
+        if self._is_stored():
+            save(self._stored.model_copy(update={"refresh_token": refresh_token}))
+
+    def _is_stored(self) -> bool:
+        """Tell whether nobody has signed out, or in as somebody else, meanwhile."""
+        latest = load()
+        return latest is not None and (latest.url, latest.username) == (self._stored.url, self._stored.username)
+
+
+def open_client() -> Argosy:
+    """Return a client for the environment's or the stored credentials; those go to the server they were stored for."""
     key, url = os.environ.get("ARGOSY_API_KEY"), os.environ.get("ARGOSY_URL")
-    if not key:
-        with open_stored(url) as client:
-            yield client
-        return
-    stored = None if url else load()
-    with Argosy(stored.url if stored else url, api_key=key) as client:
-        yield client
+    stored = load()
+    if key or stored is None:
+        return Argosy(url or (stored.url if stored else None), api_key=key)
+    return Argosy(url) if url and default_url(url) != stored.url else StoredClient(stored)
 
 
 @contextmanager
-def open_stored(url: str | None = None, **options: Any) -> Iterator[Argosy]:  # noqa: ANN401 - those of Argosy
-    """Open a client for the stored credentials, which go to no other server than the one they were stored for."""
-    # Of several commands at once, one uses a refresh token up and stores the next before another reads it: the server
-    # ends a sign-in whose token is used twice.
-    with _turn() as turn:
-        stored = load()
-        if stored is not None and url and default_url(url) != stored.url:
-            stored = None
-
-        def keep(refresh_token: str) -> None:
-            if stored is not None:
-                save(stored.model_copy(update={"refresh_token": refresh_token}))
-            turn.close()
-
-        if stored is None or stored.refresh_token is None:
-            turn.close()
-        with Argosy(stored.url if stored else url, on_refresh=keep, **_credentials(stored), **options) as client:
-            yield client
-
-
-def _credentials(stored: Stored | None) -> dict[str, Any]:
-    return {} if stored is None else stored.model_dump(exclude={"url"})
-
-
-def _turn() -> IO[bytes]:
-    """Wait for one's turn; it ends when the file is closed, at the latest with the program."""
+def _turn() -> Iterator[None]:
+    """Wait for one's turn; it ends at the latest with the program."""
     if not path().exists():
-        return BytesIO()
-    file = path().with_suffix(".lock").open("ab")
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+        yield
+        return
+    with path().with_suffix(".lock").open("ab") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -62,14 +62,14 @@ def logout(json: JsonOption = False) -> None:
     with failures():
         stored = credentials.load()
     if stored is not None and stored.refresh_token is not None:
-        _end()
+        _end(stored)
     credentials.forget()
     done(json, "Signed out.", stored=str(credentials.path()))
 
 
-def _end() -> None:
+def _end(stored: credentials.Stored) -> None:
     try:
-        with credentials.open_stored(timeout=GOODBYE_SECONDS, retries=RetryPolicy(attempts=1)) as client:
+        with credentials.StoredClient(stored, timeout=GOODBYE_SECONDS, retries=RetryPolicy(attempts=1)) as client:
             client.sign_out()
     except (ArgosyAPIError, ArgosyConnectionError) as error:
         err.print(f"The server did not end the sign-in: {error}", markup=False, soft_wrap=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from argosy.client import Argosy
+from argosy.cli import credentials
+from argosy.client import Argosy, ArgosyAPIError
 from tests.cli.conftest import Shell, Terminal, sign_in
 from tests.client.accounts import new_account
 from tests.client.mail import mailed_code
@@ -87,6 +88,25 @@ def test_a_stored_sign_in_goes_to_its_own_server_only(signed_in: Shell) -> None:
     assert signed_in.json("models", "list") is not None
     signed_in.environment["ARGOSY_URL"] = None
     assert signed_in.json("models", "list") is not None
+
+
+def test_a_long_command_goes_on_with_what_another_renewed(
+    signed_in: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ARGOSY_URL", "ARGOSY_API_KEY", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with credentials.open_client() as long:
+        long.me()
+        signed_in.run("models", "list")
+        long._expires_at = 0.0
+        long.me()
+        signed_in.run("models", "list")
+        signed_in.run("logout")
+        long._expires_at = 0.0
+        with pytest.raises(ArgosyAPIError):
+            long.me()
+    assert not signed_in.credentials.exists()
 
 
 def test_a_command_that_asks_the_server_twice_takes_turns_with_itself(account: Argosy, signed_in: Shell) -> None:
