@@ -123,7 +123,7 @@ class TokenService:
     async def _authenticate_client(self, request: TokenRequest) -> tuple[Client, str]:
         if request.client_id is None or request.client_secret is None:
             raise InvalidClient("send client_id and client_secret, as Basic or in the form")
-        await self._sign_in.admit()
+        await self._sign_in.admit_client(request.client_id)
         return await self._clients.authenticate(request.client_id, request.client_secret.get_secret_value())
 
     async def _for_person(self, row: Session, refresh: str, scopes: frozenset[Scope]) -> Token:

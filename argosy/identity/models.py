@@ -82,6 +82,7 @@ class AccountCode(Identified, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[CodePurpose] = mapped_column(enum_type(CodePurpose, "code_purpose"))
     email: Mapped[str] = mapped_column(doc="The mailbox it was sent to, and proves.")
+    session_id: Mapped[UUID | None] = mapped_column(doc="The sign-in that asked for it, which stays.")
     code_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -27,10 +27,17 @@ CODE_REQUESTED = "account.code_requested"
 PREFIXES = {CodePurpose.VERIFY_EMAIL: "ev_", CodePurpose.RESET_PASSWORD: "pr_"}
 
 
-def request_verification(session: WriteSession, user_id: UUID, email: str) -> None:
-    """Have a code sent to an address that a user says is theirs."""
+def request_verification(session: WriteSession, user_id: UUID, email: str, sign_in: UUID | None = None) -> None:
+    """Have a code sent to an address that a user says is theirs; the sign-in that asks outlasts the change."""
     record(
-        session, CODE_REQUESTED, str(user_id), None, purpose=CodePurpose.VERIFY_EMAIL, user_id=str(user_id), email=email
+        session,
+        CODE_REQUESTED,
+        str(user_id),
+        None,
+        purpose=CodePurpose.VERIFY_EMAIL,
+        user_id=str(user_id),
+        email=email,
+        sign_in=str(sign_in) if sign_in else None,
     )
 
 
@@ -54,7 +61,7 @@ class CodeSender:
         if purpose is CodePurpose.RESET_PASSWORD:
             user = owner or await users.by_unverified_email(email)
             if user is not None and user.is_active:
-                postbox.post(email, *mails.reset(user.username, await self._code(session, user, purpose, email)))
+                postbox.post(email, *mails.reset(user.username, await self._code(session, user, event)))
             return
         user = await users.get(UUID(event.payload["user_id"]))
         if user is None or not user.is_active:
@@ -62,17 +69,20 @@ class CodeSender:
         if owner is not None and owner.id != user.id:
             postbox.post(email, *mails.already_registered(owner.username))
         elif owner is None or owner.email_verified_at is None:
-            postbox.post(email, *mails.verify(user.username, await self._code(session, user, purpose, email)))
+            postbox.post(email, *mails.verify(user.username, await self._code(session, user, event)))
 
-    async def _code(self, session: WriteSession, user: User, purpose: CodePurpose, email: str) -> str:
+    async def _code(self, session: WriteSession, user: User, event: Event) -> str:
+        purpose = CodePurpose(event.payload["purpose"])
         code = new_token(PREFIXES[purpose])
         codes = CodeRepository(session)
         await codes.withdraw(user.id, purpose)
+        sign_in = event.payload.get("sign_in")
         await codes.add(
             AccountCode(
                 user_id=user.id,
                 purpose=purpose,
-                email=email,
+                email=event.payload["email"],
+                session_id=UUID(sign_in) if sign_in else None,
                 code_hash=hash_token(code),
                 expires_at=now() + self._lifetime,
             )
@@ -90,7 +100,7 @@ class RecoveryService:
         self._sessions = SessionRepository(session)
         self._postbox = Postbox(session, keys)
 
-    async def verify_email(self, code: str, keep: UUID | None = None) -> User:
+    async def verify_email(self, code: str) -> User:
         """Make the mailbox of a code the user's address; a change of it ends the other sign-ins.
 
         Raises `InvalidCode`, also when another account has proved the mailbox meanwhile.
@@ -106,7 +116,7 @@ class RecoveryService:
         except IntegrityError as error:
             raise InvalidCode("the code is unknown, was used, or is too old") from error
         if changed:
-            await self._sessions.revoke_all(user.id, but=keep)
+            await self._sessions.revoke_all(user.id, but=taken.session_id)
             await self._codes.withdraw(user.id)
             self._postbox.post(former, *mails.email_changed(user.username))
         organization = await OrganizationService(self._session).personal(user.id)
@@ -127,7 +137,7 @@ class RecoveryService:
 
     def propose_email(self, principal: Principal, user: User, email: str) -> None:
         """Have a code sent to a user's new address, and tell the old one."""
-        request_verification(self._session, user.id, email)
+        request_verification(self._session, user.id, email, principal.session_id)
         if email != user.email:
             self._postbox.post(user.email, *mails.email_change_requested(user.username))
         record(self._session, "user.email_change_requested", user.username, principal.organization_id)

@@ -79,6 +79,11 @@ class SignIn:
         standing = await self._rates.attempt(self._settings.sign_in_address, "sign-in", context.address())
         standing.require("too many attempts from your address; wait before you try again")
 
+    async def admit_client(self, client_id: str) -> None:
+        """Count a token request of a client, whose random secret cannot be guessed; raises `TooManyRequests`."""
+        standing = await self._rates.hit(self._settings.anonymous, "client", client_id)
+        standing.require("too many token requests; keep a token until it expires")
+
     async def prove(self, login: str, password: str) -> Proof:
         """Check a password; raises `TooManyRequests` or `Unavailable`."""
         await self.admit()

@@ -20,6 +20,7 @@ from argosy.members.schemas import (
     InvitationAccept,
     InvitationCreate,
     InvitationRead,
+    Joined,
     MemberRead,
     MemberUpdate,
     Transfer,
@@ -120,6 +121,6 @@ async def withdraw_invitation(org: Slug, invitation_id: UUID, principal: Editor,
 
 
 @invitations.post("/accept", responses=GUARDED | problems(InvalidCode, AlreadyMember), dependencies=[AsSystem])
-async def accept_invitation(body: InvitationAccept, principal: Person, service: Invitations) -> MemberRead:
+async def accept_invitation(body: InvitationAccept, principal: Person, service: Invitations) -> Joined:
     """Accept an invitation that was sent to your address."""
     return await service.accept(principal, body.code.get_secret_value())

@@ -11,6 +11,7 @@ from argosy.identity.schemas import Code, Email
 from argosy.kit.principal import Role
 from argosy.kit.schemas import Read, RequestSchema
 from argosy.organizations.models import Membership
+from argosy.organizations.schemas import OrganizationRef
 
 
 class MemberRead(Read):
@@ -35,6 +36,12 @@ class MemberRead(Read):
             email=user.email if private else None,
             role=membership.role,
         )
+
+
+class Joined(MemberRead):
+    """A membership that has just begun."""
+
+    organization: OrganizationRef
 
 
 class MemberUpdate(RequestSchema):

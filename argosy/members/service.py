@@ -17,9 +17,10 @@ from argosy.mail.service import Postbox
 from argosy.members.errors import AlreadyMember, InvitationNotFound, MemberNotFound, OwnersOnly
 from argosy.members.models import Invitation
 from argosy.members.repository import InvitationRepository, MemberRepository
-from argosy.members.schemas import InvitationCreate, MemberRead
+from argosy.members.schemas import InvitationCreate, Joined, MemberRead
 from argosy.organizations.errors import PersonalOrganization
 from argosy.organizations.models import Membership, Organization
+from argosy.organizations.schemas import OrganizationRef
 from argosy.organizations.service import OrganizationReader
 from argosy.settings import SecuritySettings
 
@@ -170,7 +171,7 @@ class InvitationService(MemberReader):
         await self.invitations.flush()
         record(self._session, "member.invitation_withdrawn", org, principal.organization_id)
 
-    async def accept(self, principal: Principal, code: str) -> MemberRead:
+    async def accept(self, principal: Principal, code: str) -> Joined:
         """Join the organization of an invitation that was sent to the caller's address.
 
         Raises `InvalidCode`, also for an invitation of another address, or `AlreadyMember`.
@@ -183,7 +184,9 @@ class InvitationService(MemberReader):
             raise InvalidCode(UNUSABLE)
         # Whoever has the code reads the mailbox.
         user.email_verified_at = user.email_verified_at or now()
-        return await join(self._session, user, invitation)
+        member = await join(self._session, user, invitation)
+        organization = await self.organizations.by_id(invitation.organization_id)
+        return Joined(**member.model_dump(), organization=OrganizationRef.model_validate(organization))
 
 
 class InvitedGuests:

@@ -27,6 +27,10 @@ class OrganizationRepository(Repository[Organization]):
             exists().where(Membership.organization_id == Organization.id, Membership.user_id == principal.user_id)
         )
 
+    async def by_id(self, organization_id: UUID) -> Organization | None:
+        """Return an organization by id."""
+        return await self.one_or_none(select(Organization).where(Organization.id == organization_id))
+
     async def slug_exists(self, slug: str) -> bool:
         """Tell whether any organization has a slug."""
         return bool(await self._session.scalar(select(exists().where(Organization.slug == slug))))

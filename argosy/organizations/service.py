@@ -28,6 +28,13 @@ class OrganizationReader:
             raise OrganizationNotFound
         return found
 
+    async def by_id(self, organization_id: UUID) -> Organization:
+        """Return an organization that is known to exist, whoever asks."""
+        found = await self.organizations.by_id(organization_id)
+        if found is None:
+            raise OrganizationNotFound
+        return found
+
     async def membership(self, user_id: UUID, slug: str | None) -> Membership | None:
         """Return a user's membership in an organization by slug, or in the personal one."""
         return await self.memberships.of_user(user_id, slug)

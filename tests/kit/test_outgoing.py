@@ -47,9 +47,10 @@ HOSTILE = [
     "[2002:7f00:1::]", "[2001:0:7f00:1::]", "[fe80::1]", "[fe80::1%25lo]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]",
     "[fec0::1]", "[100::1]", "[2001:db8::1]", "169.254.169.254", "[::ffff:169.254.169.254]", "2852039166",
     "169.254.170.2", "100.64.0.1", "100.100.100.200", "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255",
-    "192.168.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250",
-    "240.0.0.1", "255.255.255.255", "user@127.0.0.1", "user:password@127.0.0.1", "example.com@127.0.0.1",
-    "127.0.0.1%2f", "127.0.0.1%00.example.com", "１２７.0.0.1", "①②⑦.0.0.1", "127。0。0。1", "ⓛocalhost", "127.0.0.1\\@x",
+    "192.168.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
+    "239.255.255.250", "240.0.0.1", "255.255.255.255", "user@127.0.0.1", "user:password@127.0.0.1",
+    "example.com@127.0.0.1", "127.0.0.1%2f", "127.0.0.1%00.example.com", "\uff11\uff12\uff17.0.0.1", "①②⑦.0.0.1", "127。0。0。1", "ⓛocalhost",
+    "127.0.0.1\\@x",
     "metadata.google.internal", "no-such-host.invalid", "",
 ]  # fmt: skip
 URLS = [
@@ -147,8 +148,7 @@ async def test_a_redirect_is_not_followed(local: Local) -> None:
     "answer",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"100000\r\n" + b"x" * 0x100000 + b"\r\n1\r\nx\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n" + b"x" * 2**20 + b"\r\n1\r\nx\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nConnection: close\r\n\r\n" + zlib.compress(b"x" * 10**8),
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
         b"nonsense\r\n\r\n",

@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from argosy.kit import context
 from argosy.kit.db.dialects import is_disk_full, is_transient
@@ -138,11 +139,21 @@ def _http_problem(error: HTTPException, path: str) -> Problem:
     )
 
 
+def _allowed(app: FastAPI, request: Request, error: HTTPException) -> str:
+    """Return the methods of every route at a path; the framework names those of the first it finds."""
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.url.path):
+            return ", ".join(sorted(name.upper() for name in operations))
+    return (error.headers or {}).get("Allow", "")
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an application with a problem document."""
 
     async def handle(request: Request, error: Exception) -> Problem:
         if isinstance(error, HTTPException):
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                error.headers = {**(error.headers or {}), "Allow": _allowed(app, request, error)}
             return _http_problem(error, request.url.path)
         known = translate(error)
         if known is None:

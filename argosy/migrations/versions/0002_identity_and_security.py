@@ -96,6 +96,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("email", sa.String(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
         sa.Column("code_hash", sa.String(), nullable=False),
         sa.Column("expires_at", argosy.kit.db.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("used_at", argosy.kit.db.types.UTCDateTime(timezone=True), nullable=True),
