@@ -37,7 +37,7 @@ from argosy.identity.signing import SigningKeys
 from argosy.identity.tokens import AccessTokens
 from argosy.jobs import router as jobs
 from argosy.jobs.worker import Worker
-from argosy.kit.crypto import KeyRing, load_or_create_secret
+from argosy.kit.crypto import key_ring
 from argosy.kit.db.session import Database
 from argosy.kit.logs import configure_logs, get_logger
 from argosy.kit.outgoing import Outgoing
@@ -60,7 +60,8 @@ from argosy.registry.versions import JOB_KIND
 from argosy.serving.protocols import typed
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
-from argosy.system import docs, health
+from argosy.system import docs, health, metrics
+from argosy.system.metrics import Metrics, MetricsMiddleware
 from argosy.usage import router as usage
 from argosy.usage.journal import Journal
 from argosy.usage.service import Meter
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     _wire(app, settings)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(_api())
     app.include_router(docs.router)
     docs.mount_assets(app)
@@ -112,6 +114,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
             allow_headers=ALLOWED_HEADERS,
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", *Standing.HEADERS],
         )
+    app.add_middleware(MetricsMiddleware, app.state.metrics)
     app.add_middleware(RateLimitMiddleware, app.state.rates, settings.rates.anonymous)
     public = [settings.public.url.host] if settings.public.url and settings.public.url.host else []
     app.add_middleware(HostMiddleware, [*network.hosts, *public])
@@ -149,7 +152,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     state, data = app.state, settings.data.dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.settings = settings
-    state.keys = _key_ring(settings)
+    state.keys = key_ring(settings.data.dir / "secrets", settings.security)
     state.database = Database(settings.database_url, settings.database)
     state.store = LocalArtifactStore(settings.storage_dir)
     state.rates = SharedRateLimiter(settings.cache.url.get_secret_value())
@@ -164,6 +167,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
     )
+    state.metrics = Metrics()
     state.denied = Denials(state.database, state.rates).note
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
 
@@ -182,13 +186,6 @@ def _wire_identity(app: FastAPI, settings: Settings) -> None:
     state.oidc = {provider.name: OidcClient(provider, state.outgoing) for provider in settings.oidc.providers}
     state.activity = Activity(state.database)
     state.authenticator = DatabaseAuthenticator(state.database, state.tokens, state.sign_in, state.activity, security)
-
-
-def _key_ring(settings: Settings) -> KeyRing:
-    given = settings.security.secret_key
-    path = settings.data.dir / "secrets" / "secret_key"
-    secret = given.get_secret_value().encode() if given else load_or_create_secret(path)
-    return KeyRing(secret, [former.get_secret_value().encode() for former in settings.security.former_secret_keys])
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -27,6 +27,7 @@ class Commands(LazyGroup):
         "usage": Lazy("argosy.cli.usage", "usage", "Show what your organization used."),
         "login": Lazy("argosy.cli.login", "login", "Store how to call: an API key, a password or an OAuth2 client."),
         "logout": Lazy("argosy.cli.login", "logout", "End the stored sign-in, and forget it."),
+        "secrets": Lazy("argosy.cli.secret", "app", "The key that protects what is stored."),
         "db": Lazy("argosy.cli.db", "app", "The database's schema."),
         "openapi": Lazy("argosy.cli.server", "openapi", "Print the OpenAPI document of the fixed routes."),
         "version": Lazy("argosy.cli.main", "version", "Print the version."),

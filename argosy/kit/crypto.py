@@ -14,6 +14,8 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from argosy.settings import SecuritySettings
+
 
 class KeyRing:
     """Derives one 32-byte key per purpose from the installation's secret key.
@@ -41,6 +43,51 @@ def _derive(secret: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
 
 
+SECRET_FILE, FORMER_FILE = "secret_key", "former_secret_keys"
+
+
+def key_ring(folder: Path, settings: SecuritySettings) -> KeyRing:
+    """Return the keys that the settings give, or those of a folder, made at first use."""
+    former = [key.get_secret_value().encode() for key in settings.former_secret_keys]
+    if settings.secret_key is not None:
+        return KeyRing(settings.secret_key.get_secret_value().encode(), former)
+    kept = folder / FORMER_FILE
+    former += kept.read_bytes().split() if kept.exists() else []
+    return KeyRing(load_or_create_secret(folder / SECRET_FILE), former)
+
+
+def renew_secret(folder: Path) -> None:
+    """Put a new secret key in a folder; the one before it is kept beside it, to decrypt.
+
+    The former key is written first: whatever happens in between, both can be found.
+    """
+    current = load_or_create_secret(folder / SECRET_FILE)
+    kept = folder / FORMER_FILE
+    former = kept.read_bytes().split() if kept.exists() else []
+    _replace(kept, b"\n".join([current, *(key for key in former if key != current)]) + b"\n")
+    _replace(folder / SECRET_FILE, secrets.token_urlsafe(48).encode())
+
+
+def forget_former_secrets(folder: Path) -> None:
+    """Remove the former secret keys: what only they decrypt is lost."""
+    (folder / FORMER_FILE).unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = _draft(path, content)
+    draft.replace(path)
+
+
+def _draft(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
 def load_or_create_secret(path: Path) -> bytes:
     """Read the secret key, making it at first use with mode 0600.
 
@@ -48,12 +95,7 @@ def load_or_create_secret(path: Path) -> bytes:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _draft(path, secrets.token_urlsafe(48).encode())
         with suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()

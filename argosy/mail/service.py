@@ -12,7 +12,7 @@ from argosy.kit.crypto import KeyRing
 from argosy.kit.db.session import WriteSession
 
 MAIL_QUEUED = "mail.queued"
-_PURPOSE = "mail"
+PURPOSE = "mail"
 
 
 class Postbox:
@@ -20,7 +20,7 @@ class Postbox:
 
     def __init__(self, session: WriteSession, keys: KeyRing) -> None:
         self._session = session
-        self._cipher = keys.cipher(_PURPOSE)
+        self._cipher = keys.cipher(PURPOSE)
 
     def post(self, to: str, subject: str, text: str) -> None:
         """Send a message once the transaction has committed, at least once."""
@@ -33,7 +33,7 @@ class Postman:
 
     def __init__(self, mailer: Mailer, keys: KeyRing) -> None:
         self._mailer = mailer
-        self._cipher = keys.cipher(_PURPOSE)
+        self._cipher = keys.cipher(PURPOSE)
 
     async def deliver(self, event: Event) -> None:
         """Send the message of an event."""

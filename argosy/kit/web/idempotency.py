@@ -27,6 +27,7 @@ from argosy.kit.principal import Principal
 from argosy.kit.web.security import current_principal
 from argosy.kit.web.sessions import Write
 
+PURPOSE = "idempotency"
 KEEP = timedelta(hours=48)
 _KEPT_HEADERS = ("content-type", "etag", "location")
 
@@ -120,7 +121,7 @@ class Idempotency:
 
 
 def _cipher(request: Request) -> MultiFernet:
-    cipher: MultiFernet = request.app.state.keys.cipher("idempotency")
+    cipher: MultiFernet = request.app.state.keys.cipher(PURPOSE)
     return cipher
 
 
