@@ -131,7 +131,6 @@ class GuardedProtocol(HttpToolsProtocol):
         if upgrade and not self._should_upgrade():
             # The parser drops what follows in the same read, so what comes later could begin anywhere.
             self.cycle.keep_alive = False
-            self._deaf = True
 
     def on_message_complete(self) -> None:
         """Note that the request is read."""
@@ -139,15 +138,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._part = Part.NOTHING
 
     def on_response_complete(self) -> None:
-        """Answer a refused request in its turn, and bound the rest of a body that nobody reads."""
+        """Answer a refused request in its turn."""
         last = not self.pipeline
         super().on_response_complete()
-        if not last or self.transport.is_closing():
-            return
-        if self._refusal is not None:
+        if last and self._refusal is not None and not self.transport.is_closing():
             self._answer(self._refusal)
-        elif self._part is Part.BODY:
-            self._watch()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
         """Refuse what the parser cannot take; uvicorn calls this for every parser error."""

@@ -22,8 +22,10 @@ from tests.support.servers import ServerProcess
 from tests.support.sockets import Reply, connection, listen, talk
 
 TIMEOUT = 0.3
+DELAYS = {"/soon": TIMEOUT / 3, "/long": TIMEOUT * 1.7}
 HOST = b"Host: argosy.test\r\n"
 CLOSE = b"Connection: close\r\n"
+BEGUN = b"-" * 2**23  # more than the kernel keeps for a client that does not read
 EVIL = b"GET /evil HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
@@ -41,13 +43,15 @@ class Small:
         elif scope["path"] == "/early":
             await answer(send, 200)
         elif scope["path"] == "/begin":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+            size = [(b"content-length", b"%d" % (len(BEGUN) + 4))]
+            await send({"type": "http.response.start", "status": 200, "headers": size})
+            await send({"type": "http.response.body", "body": BEGUN, "more_body": True})
             await self._read(scope, receive)
             await send({"type": "http.response.body", "body": b"late"})
         else:
             try:
                 await self._read(scope, receive)
-                await asyncio.sleep(1.7 * TIMEOUT if scope["path"] == "/long" else 0)
+                await asyncio.sleep(DELAYS.get(scope["path"], 0))
                 await answer(send, 200)
             except HTTPException as error:
                 await answer(send, error.status_code)
@@ -213,6 +217,7 @@ def test_an_upgrade_that_is_not_taken_ends_the_connection_after_its_answer(small
     # The parser drops the rest of the first packet, so that the second would begin in the middle of a body.
     reply = talk(small.address, upgrade + length(len(EVIL)), EVIL)
     assert reply.statuses == [200]
+    assert reply.headers["connection"] == "close"
     assert reply.closed
     assert small.asked == [("/a", b"")]
 
@@ -229,10 +234,10 @@ def test_a_trailer_does_not_become_a_header(small: Small) -> None:
 def test_a_refusal_waits_for_the_answers_before_it(small: Small) -> None:
     for bad in (b"G@T / HTTP/1.1\r\n\r\n", chunked(b"zz\r\n"), get(b"Connection: upgrade\r\nUpgrade: websocket\r\n")):
         small.asked.clear()
-        reply = talk(small.address, get(target=b"/long") + get(target=b"/b") + bad + EVIL)
+        reply = talk(small.address, get(target=b"/soon") + get(target=b"/b") + bad + EVIL)
         assert reply.statuses == [200, 200, 400]
         assert reply.closed
-        assert small.asked == [("/long", b""), ("/b", b"")]
+        assert small.asked == [("/soon", b""), ("/b", b"")]
 
 
 def test_an_answer_that_has_begun_is_broken_off_and_not_followed_by_another(small: Small) -> None:
@@ -331,6 +336,13 @@ def test_the_end_of_a_body_that_nobody_read_does_not_keep_a_connection(small: Sm
     assert reply.closed
 
 
+def test_each_request_has_the_whole_time(small: Small) -> None:
+    # What is left of the time for the unread body is not the next head's.
+    begin, rest = get(CLOSE)[:10], get(CLOSE)[10:]
+    reply = talk(small.address, length(4, b"a", target=b"/early"), b"aaa", begin, rest, pause=0.6 * TIMEOUT)
+    assert reply.statuses == [200, 200]
+
+
 def test_an_idle_connection_is_closed_after_the_keep_alive_time(small: Small) -> None:
     reply = talk(small.address, get())
     assert reply.statuses == [200]
@@ -346,16 +358,19 @@ def test_an_answer_may_take_longer_than_a_head(small: Small) -> None:
 
 def test_a_websocket_is_not_held_to_the_time_of_a_head(small: Small) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    reply = talk(small.address, get(upgrade, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), seconds=3 * TIMEOUT)
+    head = get(upgrade, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+    reply = talk(small.address, head[:20], head[20:], seconds=3 * TIMEOUT)
     assert reply.statuses == [101]
     assert b"still here" in reply.raw
 
 
 def test_a_body_that_stops_or_trickles_is_given_up(small: Small) -> None:
-    stopped = talk(small.address, length(100, b"a"))
-    assert stopped.statuses == [408]
-    assert trickled(small.address, length(100), b"a" * 30).statuses == [408]
-    assert trickled(small.address, chunked(b""), b"1\r\na\r\n" * 6).statuses == [408]
+    sized, unsized = post(CLOSE, b"Content-Length: 100\r\n"), post(CLOSE, b"Transfer-Encoding: chunked\r\n")
+    assert talk(small.address, sized + b"a").statuses == [408]
+    for head, body in ((sized, b"a" * 30), (unsized, b"1\r\na\r\n" * 6)):
+        slow = trickled(small.address, head, body)
+        assert slow.statuses == [408]
+        assert slow.seconds < 3 * TIMEOUT  # and not only when the last byte has come
     assert small.asked == []
 
 

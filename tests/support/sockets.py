@@ -47,18 +47,18 @@ def connection(address: tuple[str, int]) -> Iterator[socket.socket]:
 def listen(opened: socket.socket, seconds: float = 3) -> Reply:
     """Read until the server closes."""
     began = time.monotonic()
-    raw, closed = b"", False
+    raw, closed = bytearray(), False
     while not closed and (left := began + seconds - time.monotonic()) > 0:
         opened.settimeout(left)
         try:
-            got = opened.recv(65_536)
+            got = opened.recv(2**20)
         except TimeoutError:
             break
         except ConnectionError:
             got = b""
         raw += got
         closed = not got
-    return Reply(raw, closed, time.monotonic() - began)
+    return Reply(bytes(raw), closed, time.monotonic() - began)
 
 
 def talk(address: tuple[str, int], *parts: bytes, pause: float = 0.05, seconds: float = 3) -> Reply:
