@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import time
 import unicodedata
@@ -20,6 +21,7 @@ from argosy.settings import SecuritySettings
 T = TypeVar("T")
 _DECOY: Final = "the password of nobody, verified so that an unknown account takes as long as a known one"
 _PRODUCT_WORDS = ("argosy", "argosy api", "model hub")
+_SEPARATORS = re.compile(r"[\W_]+")
 QUEUE_PER_SLOT = 50
 MIN_GUESSES_LOG10 = 8.0
 REMEMBERED = 1000
@@ -47,9 +49,9 @@ class Passwords:
         """
         if len(_normalize(password)) < self._min_length:
             raise invalid(["body", field], f"must have at least {self._min_length} characters", "password_too_short")
-        known = [word for whole in words for word in (whole, *whole.replace("@", " ").replace(".", " ").split())]
-        found = await asyncio.to_thread(zxcvbn, password, [*known, *_PRODUCT_WORDS], max_length=len(password))
-        if float(found["guesses_log10"]) < MIN_GUESSES_LOG10:
+        known = [word for whole in words for word in (whole, *_SEPARATORS.split(whole)) if word]
+        guesses = await asyncio.to_thread(_guesses_log10, password, [*known, *_PRODUCT_WORDS])
+        if guesses < MIN_GUESSES_LOG10:
             raise invalid(["body", field], "is too easy to guess; a few unrelated words do well", "password_common")
 
     async def hash(self, password: str) -> str:
@@ -104,6 +106,13 @@ class RecentPasswords:
 
     def _digest(self, password: str, hashed: str) -> bytes:
         return blake2b(f"{hashed}\n{_normalize(password)}".encode(), key=self._key, digest_size=32).digest()
+
+
+def _guesses_log10(password: str, words: list[str]) -> float:
+    """Return how many guesses a good guesser needs, as a power of ten; separators between words add nothing."""
+    joined = _SEPARATORS.sub("", password) or password
+    estimates = (zxcvbn(text, words, max_length=len(text)) for text in {password, joined})
+    return min(float(estimate["guesses_log10"]) for estimate in estimates)
 
 
 def _normalize(password: str) -> str:

@@ -23,7 +23,7 @@ from tests.support.callers import PASSWORD
 from tests.support.models import classifier_sample, linear_classifier
 from tests.support.servers import ServerProcess
 
-EXAMPLES = 12
+EXAMPLES = 8
 CHECKED = (
     "not_a_server_error",
     "status_code_conformance",
