@@ -11,6 +11,7 @@ from tools.problems import render
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,6 +27,11 @@ def wrong_in(page: Path) -> list[str]:
         f"{name}: no such file: {target}"
         for target in LINK.findall(text)
         if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists()
+    ]
+    wrong += [
+        f"{name}: no such test: {file}::{test}"
+        for file, test in TEST.findall(text)
+        if not (ROOT / file).exists() or f"def {test}(" not in (ROOT / file).read_text()
     ]
     for snippet in SNIPPET.findall(text):
         try:
