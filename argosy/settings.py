@@ -131,7 +131,8 @@ class SecuritySettings(BaseModel):
 class PublicSettings(BaseModel):
     """How the installation is reached from outside."""
 
-    url: HttpUrl | None = Field(None, description="Address users know, e.g. `https://hub.example.org`; used in mails.")
+    url: HttpUrl | None = Field(None, description="Address users know, e.g. `https://hub.example.org`; issues tokens.")
+    docs: bool = Field(True, description="Whether the API's document and its page are shown without credentials.")
 
 
 class NetworkSettings(BaseModel):

@@ -40,6 +40,8 @@ class OrganizationRef(Result):
 class Me(User):
     """Who is calling: the account that answers for it, the organization it acts in, and what it may do there."""
 
+    email: str | None = None  # type: ignore[assignment] # not told to keys and clients
+
     kind: str
     organization: OrganizationRef
     scopes: list[str]

@@ -92,8 +92,11 @@ async def get_me(principal: Caller, session: Read, response: Response) -> Me:
     """Show who you are: your account, the organization you act in, and what you may do there."""
     user = await AccountReader(session).get(principal.user_id)
     tag(response, user.revision)
+    shown = UserRead.model_validate(user).model_dump()
+    if not principal.may(Scope.ACCOUNT):
+        shown |= {"email": None, "full_name": None}
     return Me(
-        **UserRead.model_validate(user).model_dump(),
+        **shown,
         kind=principal.kind,
         organization=OrganizationRef(id=principal.organization_id, slug=principal.organization_slug),
         scopes=sorted(principal.scopes, key=list(Scope).index),

@@ -123,8 +123,10 @@ class Registered(UserRead):
 
 
 class Me(UserRead):
-    """Who is calling, and as what."""
+    """Who is calling, and as what. A key or client is told who answers for it, not how to reach them."""
 
+    email: str | None  # type: ignore[assignment] # narrower than what an account shows of itself
+    full_name: str | None
     kind: PrincipalKind = Field(description="What the call came with.")
     organization: OrganizationRef = Field(description="The organization the call acts in.")
     scopes: list[Scope] = Field(description="What the call may do there.")

@@ -66,7 +66,7 @@ async def openapi_document(request: Request) -> JSONResponse:
     """Show the document as the caller may see it."""
     app: FastAPI = request.app
     principal = None
-    if read_credentials(request) is not None:
+    if read_credentials(request) is not None or not app.state.settings.public.docs:
         principal = await authenticate(request, request.headers.get("x-organization"))
         principal = principal if principal.may(Scope.MODELS_READ) else None
     actor = Actor.of(principal) if principal else SYSTEM  # without a caller, the public models of all
@@ -77,7 +77,7 @@ async def openapi_document(request: Request) -> JSONResponse:
 
 @router.get("/docs")
 async def docs_page() -> Response:
-    """Show the document as a page."""
+    """Show the document as a page; where documents are for those who have credentials, the page only asks for a key."""
     return HTMLResponse(PAGE, headers={"Content-Security-Policy": PAGE_POLICY})
 
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from argosy.app import create_app
 from argosy.settings import NetworkSettings, PublicSettings, Settings
-from tests.support.callers import PASSWORD, Caller
+from tests.support.callers import PASSWORD, Caller, register
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 pytestmark = [on_sqlite]
@@ -202,3 +202,20 @@ async def test_a_method_that_is_not_there_is_told_with_those_that_are(owner: Cal
         assert response.status_code == 405
         assert {name.strip() for name in response.headers["allow"].split(",")} - {"HEAD"} == allowed, path
         assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_document_can_be_kept_for_those_who_have_credentials(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"public": PublicSettings(docs=False)}))
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://argosy.test") as http,
+    ):
+        assert (await http.get("/openapi.json")).status_code == 401
+        caller = await register(http, "reader")
+        assert (await caller.http.get("/openapi.json", headers={"X-API-Key": caller.key})).status_code == 200
+
+
+async def test_a_key_does_not_tell_how_to_reach_its_maker(owner: Caller) -> None:
+    told = (await owner.get("/users/me", headers={"Authorization": f"Bearer {owner.key}"})).json()
+    assert (told["username"], told["email"], told["full_name"]) == ("owner", None, None)

@@ -33,14 +33,15 @@ def csrf_token(keys: KeyRing, cookie: str) -> str:
 
 
 def require_same_site(request: Request) -> None:
-    """Raise `CrossSiteRequest` when the browser says that another origin sent a request, or does not say."""
+    """Raise `CrossSiteRequest` when the browser says that another origin sent a request.
+
+    Browsers say at least one of the two with every call that changes something; what says neither is no browser.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site not in {"same-origin", "none"}:
         raise CrossSiteRequest("the request comes from another site")
     if origin is not None and not _is_own(request, origin):
         raise CrossSiteRequest("the request comes from another origin")
-    if site is None and origin is None:
-        raise CrossSiteRequest("send Sec-Fetch-Site or Origin, as browsers do")
 
 
 def require_own_page(request: Request, keys: KeyRing, cookie: str) -> None:
