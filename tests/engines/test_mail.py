@@ -12,15 +12,16 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from argosy.engines.mail.base import Mail
 from argosy.engines.mail.files import FileMailer
 from argosy.engines.mail.smtp import SmtpMailer
 from argosy.events.dispatcher import Courier, Dispatcher
+from argosy.events.models import Event
 from argosy.kit.crypto import KeyRing
 from argosy.kit.db.session import Database
-from argosy.mail.service import MAIL_QUEUED, Postbox, Postman
+from argosy.mail.service import MAIL_QUEUED, MailAway, Postbox, Postman
 from argosy.settings import Settings
 
 MAIL = Mail("m-1", "ada@example.org", "Grüße", "Your code: ev_secret\n")
@@ -134,7 +135,8 @@ class Flaky:
 async def test_a_posted_mail_is_kept_sealed_and_sent_until_it_is_taken(settings: Settings) -> None:
     database, keys = Database(settings.database_url, settings.database), KeyRing(b"k" * 32)
     mailer = Flaky(failures=1)
-    dispatcher = Dispatcher(database, (Courier("mail", MAIL_QUEUED, Postman(mailer, keys).deliver),), poll=1)
+    postman = Postman(mailer, keys)
+    dispatcher = Dispatcher(database, (Courier("mail", MAIL_QUEUED, postman.deliver),), poll=1)
     with pytest.raises(RuntimeError):
         async with database.write() as session:
             Postbox(session, keys).post("ada@example.org", "never", "never")
@@ -147,6 +149,10 @@ async def test_a_posted_mail_is_kept_sealed_and_sent_until_it_is_taken(settings:
     assert "ada@example.org" not in stored
     await dispatcher.dispatch_due()
     assert mailer.sent == [], "the server was away"
+    with pytest.raises(MailAway):
+        async with database.read() as session:
+            await postman.deliver((await session.scalars(select(Event))).one())
+    postman._away_until = 0.0
     async with database.write() as session:
         await session.execute(text("UPDATE events SET next_attempt_at = created_at WHERE next_attempt_at IS NOT NULL"))
     await dispatcher.dispatch_due()
