@@ -77,8 +77,13 @@ log = get_logger(__name__)
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the ASGI application."""
-    settings = settings or Settings()
-    configure_logs(settings.log)
+    app = unconfigured()
+    configure(app, settings or Settings())
+    return app
+
+
+def unconfigured() -> FastAPI:
+    """Return the application with its routes only."""
     app = FastAPI(
         title="Argosy",
         version=__version__,
@@ -90,15 +95,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
         redirect_slashes=False,
     )
-    _wire(app, settings)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(_api())
     app.include_router(docs.router)
     docs.mount_assets(app)
     problems.install(app)
-    _guard(app, settings)
     return app
+
+
+def configure(app: FastAPI, settings: Settings) -> None:
+    """Give an application everything that depends on the settings."""
+    configure_logs(settings.log)
+    _wire(app, settings)
+    _guard(app, settings)
 
 
 def _guard(app: FastAPI, settings: Settings) -> None:

@@ -1,26 +1,35 @@
 """Fixtures: a fresh database a test on SQLite and on PostgreSQL, the application over it, and who calls it."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.datastructures import State
 
-from argosy.app import create_app
+from argosy.app import configure, unconfigured
 from argosy.settings import Settings
-from tests.support.callers import Caller, register
+from tests.support.callers import Caller
 from tests.support.databases import PostgresServer, migrate
 from tests.support.servers import ServerProcess
 from tests.support.settings import make_settings
+from tests.support.templates import Templates
+
+
+ACCOUNTS = frozenset({"owner", "stranger"})
 
 
 @pytest.fixture(scope="session")
 async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
     await migrate(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +49,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database at the newest revision, of its own for each test."""
+    """A database at the newest revision, of its own for each test, with the accounts that the test names."""
+    templates: Templates = request.getfixturevalue("templates")
+    names = ACCOUNTS & set(request.fixturenames)
     if request.param == "sqlite":
-        path = tmp_path / "argosy.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
+        empty: Path = request.getfixturevalue("sqlite_template")
+        yield templates.sqlite(empty, names, tmp_path)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    name = server.create_from_template()
+    name = templates.postgresql(server, names, tmp_path)
     yield server.url(name)
     server.drop(name)
 
@@ -57,11 +67,19 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return make_settings(tmp_path / "data", database_url)
 
 
+@pytest.fixture(scope="session")
+def routed() -> FastAPI:
+    """The application with its routes, which take longer to make than most tests do."""
+    return unconfigured()
+
+
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    application = create_app(settings)
-    async with application.router.lifespan_context(application):
-        yield application
+async def app(routed: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
+    routed.state, routed.dependency_overrides = State(), {}
+    routed.user_middleware, routed.middleware_stack = [], None
+    configure(routed, settings)
+    async with routed.router.lifespan_context(routed):
+        yield routed
 
 
 @pytest.fixture
@@ -72,12 +90,12 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def owner(client: httpx2.AsyncClient) -> Caller:
+def owner(client: httpx2.AsyncClient, templates: Templates) -> Caller:
     """Someone who owns the things of a test."""
-    return await register(client, "owner")
+    return templates.caller(client, "owner")
 
 
 @pytest.fixture
-async def stranger(client: httpx2.AsyncClient) -> Caller:
+def stranger(client: httpx2.AsyncClient, templates: Templates) -> Caller:
     """Someone with an account and an organization of their own."""
-    return await register(client, "stranger")
+    return templates.caller(client, "stranger")

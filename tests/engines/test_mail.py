@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 from sqlalchemy import select, text
 
+from argosy.engines.mail import smtp
 from argosy.engines.mail.base import Mail
 from argosy.engines.mail.files import FileMailer
 from argosy.engines.mail.smtp import SmtpMailer
@@ -87,8 +88,9 @@ async def test_a_mail_arrives_as_it_was_written(inbox: Inbox, plain: int) -> Non
 
 
 async def test_a_password_goes_over_tls_or_not_at_all(
-    inbox: Inbox, plain: int, secured: int, authority: trustme.CA
+    inbox: Inbox, plain: int, secured: int, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(smtp, "TIMEOUT", 1.0)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     right, wrong = "argosy:p%40ss%3A%20word", "argosy:guess"

@@ -6,7 +6,7 @@ import hmac
 import itertools
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -182,9 +182,10 @@ async def test_a_token_of_another_installation_is_refused(app: FastAPI, owner: C
 
 
 async def test_a_token_ends_when_its_time_is_up(owner: Caller) -> None:
-    with time_machine.travel(now() + timedelta(seconds=890), tick=False):
+    issued = datetime.fromtimestamp(parts(owner.token)[1]["iat"], UTC)
+    with time_machine.travel(issued + timedelta(seconds=890), tick=False):
         assert not await refused(owner, owner.token)
-    with time_machine.travel(now() + timedelta(seconds=901), tick=False):
+    with time_machine.travel(issued + timedelta(seconds=901), tick=False):
         assert await refused(owner, owner.token)
 
 

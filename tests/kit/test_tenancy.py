@@ -241,7 +241,7 @@ async def test_policies_use_the_index(database: Database, owner: Caller) -> None
 async def test_a_role_that_bypasses_it_is_warned_about(
     postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = postgres.create_from_template()
+    name = postgres.copy()
     for url, warned in ((postgres.url(name), False), (postgres.superuser_url(name), True)):
         app = create_app(make_settings(tmp_path / "data", url))
         async with app.router.lifespan_context(app):

@@ -17,7 +17,7 @@ from argosy.kit.principal import Role
 from argosy.organizations.models import Membership
 from argosy.settings import Registration
 from tests.support.callers import PASSWORD, Caller, register
-from tests.support.mail import code_in, mailbox, mailed
+from tests.support.mail import coded, codes
 
 IN_FIRM = {"X-Organization": "firm"}
 
@@ -35,11 +35,11 @@ async def add(app: FastAPI, firm: str, caller: Caller, role: Role) -> None:
 
 
 async def invite(app: FastAPI, owner: Caller, email: str, role: str = "developer") -> str:
-    already = len(mailbox(app, email))
+    already = len(codes(app, email, "in_"))
     made = await owner.post("/organizations/firm/invitations", json={"email": email, "role": role})
     assert made.status_code == 201, made.text
     assert "code" not in made.text
-    return code_in(await mailed(app, email, already + 1))
+    return await coded(app, email, "in_", already + 1)
 
 
 async def set_role(caller: Caller, member: Caller, role: str, org: str = "firm") -> httpx2.Response:

@@ -86,9 +86,9 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
         return name
 
-    def create_from_template(self) -> str:
+    def copy(self, template: str = TEMPLATE) -> str:
         name = f"test_{next(self.names)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {ROLE}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}")
         return name
 
     def drop(self, name: str) -> None:

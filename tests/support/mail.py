@@ -27,6 +27,22 @@ async def mailed(app: FastAPI, address: str, count: int = 1) -> EmailMessage:
     raise AssertionError(f"{address} has {[str(message['Subject']) for message in mailbox(app, address)]}")
 
 
+def codes(app: FastAPI, address: str, prefix: str) -> list[str]:
+    """Return the codes of one kind that an address was sent; mails of other kinds may come in between."""
+    found = (CODE.search(message.get_content()) for message in mailbox(app, address))
+    return [match.group() for match in found if match and match.group().startswith(prefix)]
+
+
+async def coded(app: FastAPI, address: str, prefix: str, count: int = 1) -> str:
+    """Wait for the `count`-th code of a kind that an address is sent."""
+    for _ in range(200):
+        found = codes(app, address, prefix)
+        if len(found) >= count:
+            return found[count - 1]
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{address} has {len(codes(app, address, prefix))} codes of the kind {prefix}")
+
+
 def code_in(message: EmailMessage) -> str:
     match = CODE.search(message.get_content())
     assert match, message.get_content()
