@@ -16,7 +16,6 @@ from tests.support.servers import ServerProcess
 from tests.support.settings import make_settings
 from tests.support.templates import Templates
 
-
 ACCOUNTS = frozenset({"owner", "stranger"})
 
 

@@ -22,6 +22,7 @@ from argosy.migrations import tables  # noqa: F401 - fills the metadata
 from argosy.organizations.models import Membership
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion
 from argosy.registry.repository import ModelRepository
+from argosy.settings import Settings
 from tests.support.callers import Caller, actor, bound
 from tests.support.databases import PostgresServer, on_postgresql
 from tests.support.models import pushed
@@ -213,14 +214,16 @@ def declared(connection: Connection) -> dict[tuple[str, str], tuple[Any, ...]]:
 
 
 @on_postgresql
-async def test_every_policy_that_is_declared_is_in_the_database(database: Database) -> None:
-    """A new table of an organization needs `protect` in its migration."""
+async def test_every_policy_that_is_declared_is_in_the_database(settings: Settings) -> None:
+    """A new table of an organization needs `protect` in its migration. No server runs: it would meet the locks."""
+    database = Database(settings.database_url, settings.database)
     forced = text("SELECT relname FROM pg_class WHERE relkind = 'r' AND relrowsecurity AND relforcerowsecurity")
     async with database.connection() as connection:
         there = await connection.run_sync(policies, "")
         assert there == await connection.run_sync(declared)
         assert set(await connection.scalars(forced)) == set(POLICIES)
         await connection.rollback()
+    await database.dispose()
 
 
 def test_every_table_with_an_organization_has_a_policy() -> None:
