@@ -54,7 +54,7 @@ def test_during_an_upload_nothing_is_registered(own_server: ServerProcess) -> No
     assert integrity(own_server) == "ok"
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.4, 0.9])
+@pytest.mark.parametrize("delay", [0.05, 0.9])
 def test_during_a_push_the_job_is_taken_up_again(own_server: ServerProcess, tmp_path: Path, delay: float) -> None:
     client = own_server.new_client()
     path = tmp_path / "model.onnx"
@@ -78,7 +78,7 @@ def test_acknowledged_usage_survives_any_moment(own_server: ServerProcess, tmp_p
     path.write_bytes(linear_classifier())
     client.push(path, name="sizes")
     answered = 0
-    for pause in (0.0, 0.11, 0.19, 0.23):
+    for pause in (0.0, 0.23):
         stop = threading.Event()
         counts: list[int] = []
 
@@ -112,7 +112,7 @@ def test_acknowledged_usage_survives_any_moment(own_server: ServerProcess, tmp_p
         usage = client.usage("model")
     assert answered > 50
     # A call whose answer was cut off on the wire may be counted; one that was answered must be.
-    assert answered <= usage.calls <= answered + 12
+    assert answered <= usage.calls <= answered + 6
     assert usage.rows == usage.calls
     time.sleep(0.6)
     assert client.usage("model").calls == usage.calls
