@@ -228,7 +228,9 @@ class ServingSettings(BaseModel):
 
     sessions: int = Field(32, gt=0, description="Models kept loaded by one process.")
     timeout: Seconds = Field(30.0, description="Seconds a prediction may take.")
-    threads: int = Field(2, gt=0, description="Predictions run at once by one process.")
+    threads: int = Field(2, gt=0, description="Runs of one model at once in one process.")
+    batch_rows: int = Field(256, gt=0, description="Rows of several requests run together at most.")
+    queue_rows: int = Field(20_000, gt=0, description="Rows that may wait for one model; above, the answer is 503.")
 
 
 class ConversionSettings(BaseModel):

@@ -25,3 +25,9 @@ class ModelNotLoadable(Unavailable):
     """The model's artifact cannot be loaded."""
 
     type, title = "model-not-loadable", "The model cannot be loaded"
+
+
+class Overloaded(Unavailable):
+    """More requests wait for a model than may."""
+
+    type, title = "overloaded", "The model has too much to do"

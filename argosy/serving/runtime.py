@@ -1,7 +1,9 @@
-"""Running a model with ONNX Runtime; knows tensors, nothing of HTTP, keys or schemas."""
+"""Running a model with ONNX Runtime; knows tensors, nothing of HTTP, keys or queues."""
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,29 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 Tensors = Mapping[str, NDArray[np.generic]]
+Outputs = dict[str, NDArray[np.generic]]
+# The operators that repeat a part of the graph, as an ONNX file writes them: field 4 of a node, its length, its name.
+LOOPS = (b"\x22\x04Loop", b"\x22\x04Scan")
 
 
 class RunFailed(Exception):
     """The model could not run on its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a model may be run.
+
+    `batches`: rows of several requests may run together, each with exactly the answer it would have alone. `pads`: for
+    that, one row must run as two, since kernels for one row round differently. `loops`: a run may take any time.
+    `floor` and `slope`: seconds of a run, and of each row more.
+    """
+
+    batches: bool = False
+    pads: bool = False
+    loops: bool = True
+    floor: float = 1.0
+    slope: float = 1.0
 
 
 class OnnxRuntime:
@@ -26,15 +47,75 @@ class OnnxRuntime:
         options.log_severity_level = 4
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self._loops = any(operator in content for operator in LOOPS)
+        self.traits = Traits()
 
-    def run(self, tensors: Tensors, cancel: ort.RunOptions) -> dict[str, NDArray[np.generic]]:
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
         """Return every output by name. `cancel.terminate = True`, from another thread, stops the run."""
+        if rows == 1 and self.traits.pads:
+            twice = {name: np.concatenate([values, values]) for name, values in tensors.items()}
+            return {name: values[:1] for name, values in self.run(twice, 2, cancel).items()}
         try:
             values = self._session.run(self._outputs, dict(tensors), cancel)
         except Exception as error:
             # The runtime's messages can hold values of the input: the caller gets the kind of failure only.
             raise RunFailed(type(error).__name__) from error
         return dict(zip(self._outputs, values, strict=True))
+
+    def study(self, sample: Tensors | None, rows: int) -> None:
+        """Find out how the model may be run, from rows that it should take; None where there are none."""
+        if sample is None or self._loops:
+            self.traits = Traits(loops=self._loops)
+            return
+        try:
+            floor, slope = self._times(sample, rows)
+            alone = self._parts(sample, rows, 1)
+            pairs = {size: self._parts(sample, rows, size) for size in (2, 3, rows)}
+        except RunFailed:
+            self.traits = Traits(loops=False)
+            return
+        padded = self._parts(sample, rows, 1, repeat=2)
+        together = [part for size in pairs if (part := pairs[size]) is not None]
+        batches = len(together) == len(pairs)
+        exact = batches and all(_same(alone, part) for part in together)
+        pads = batches and not exact and all(_same(padded, part) for part in together)
+        self.traits = Traits(batches=exact or pads, pads=pads, loops=False, floor=floor, slope=slope)
+
+    def _parts(self, sample: Tensors, rows: int, size: int, repeat: int = 1) -> list[list[bytes]] | None:
+        """Return the answer of each row, as bytes, when rows run by `size`; None when outputs are not by row."""
+        answers: list[list[bytes]] = []
+        for start in range(0, rows - rows % size, size):
+            part = {name: np.repeat(values[start : start + size], repeat, axis=0) for name, values in sample.items()}
+            outputs = self.run(part, size * repeat)
+            if any(values.ndim == 0 or len(values) != size * repeat for values in outputs.values()):
+                return None
+            answers += [[_bytes(values[row * repeat]) for values in outputs.values()] for row in range(size)]
+        return answers
+
+    def _times(self, sample: Tensors, rows: int) -> tuple[float, float]:
+        one = {name: values[:1] for name, values in sample.items()}
+        self.run(one, 1)
+        floor, whole = _seconds(lambda: self.run(one, 1)), _seconds(lambda: self.run(sample, rows))
+        return floor, max(0.0, whole - floor) / rows
+
+
+def _same(one: list[list[bytes]] | None, other: list[list[bytes]] | None) -> bool:
+    # What does not divide evenly is left out at the end.
+    return one is not None and other is not None and one[: len(other)] == other
+
+
+def _bytes(value: NDArray[np.generic]) -> bytes:
+    array = np.asarray(value)
+    return repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def load(path: Path, digest: str) -> OnnxRuntime:

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,29 +21,31 @@ from argosy.registry.errors import AliasNotFound
 from argosy.registry.models import ModelVersion
 from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
-from argosy.serving.batching import Batcher
+from argosy.serving.batching import BatchingLimits, Lane, hand_out
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable, NoLiveVersion
 from argosy.serving.runtime import OnnxRuntime, load
+from argosy.serving.sample import ROWS, sample_tensors
 from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import Signature
 from argosy.usage.service import Meter
 
+POOL_FACTOR = 4
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The version that answers a call."""
+    """The version that answers a call; one revision of it is one target."""
 
-    model_id: UUID
-    model: str
+    model_id: UUID = field(compare=False)
+    model: str = field(compare=False)
     version_id: UUID
-    number: int
+    number: int = field(compare=False)
     revision: int
     onnx_digest: str
-    signature: dict[str, Any]
+    signature: dict[str, Any] = field(compare=False)
 
     @classmethod
     def of(cls, full_name: str, version: ModelVersion) -> "Target":
@@ -66,8 +70,12 @@ class ServingService:
         self._database = database
         self._store = store
         self._meter = meter
-        self._batcher = Batcher(settings.threads, settings.timeout)
-        self._runtimes = SingleFlightCache[str, OnnxRuntime](settings.sessions, self._load)
+        self._limits = BatchingLimits(
+            settings.batch_rows, settings.queue_rows, workers=settings.threads, timeout=settings.timeout
+        )
+        # More threads than one model may take, so that slow ones do not hold up the others.
+        self._threads = ThreadPoolExecutor(settings.threads * POOL_FACTOR, thread_name_prefix="argosy-model")
+        self._lanes = SingleFlightCache[Target, Lane](settings.sessions, self._load)
         self._signatures: dict[UUID, tuple[int, CompiledSignature]] = {}
 
     async def resolve(
@@ -107,8 +115,8 @@ class ServingService:
         started = time.perf_counter()
         signature = await self.signature(target)
         batch = signature.parse(body, max_rows=max_rows)
-        runtime = await self._runtimes.get(target.onnx_digest)
-        outputs = await self._batcher.infer(runtime, batch.tensors)
+        lane = await self.lane(target)
+        outputs = await lane.infer(batch.tensors, batch.rows)
         predictions = signature.encode(outputs, batch.rows)
         self._meter.record(principal, target.model_id, target.model, target.number, batch.rows)
         return {
@@ -119,24 +127,37 @@ class ServingService:
             "latency_ms": round((time.perf_counter() - started) * 1000, 3),
         }
 
-    async def _load(self, digest: str) -> OnnxRuntime:
+    async def lane(self, target: Target) -> Lane:
+        """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
+        return await self._lanes.get(target)
+
+    async def _load(self, target: Target) -> Lane:
         started = time.perf_counter()
+        digest = target.onnx_digest
         try:
             path = await self._store.fetch(digest)
-            runtime = await asyncio.to_thread(load, path, digest)
+            signature = await self.signature(target)
+            runtime = await asyncio.to_thread(_studied, path, digest, signature.signature)
         except Exception as error:
             log.exception("model_load_failed", digest=digest)
             raise ModelNotLoadable("the model's artifact cannot be loaded", retry_after=5) from error
-        log.info("model_loaded", digest=digest, ms=round((time.perf_counter() - started) * 1000, 1))
-        return runtime
+        ms = round((time.perf_counter() - started) * 1000, 1)
+        log.info("model_loaded", digest=digest, ms=ms, batches=runtime.traits.batches)
+        return Lane(runtime, self._threads, self._limits, hand_out)
 
     async def warm(self, session: WriteSession, event: Event) -> None:
         """Load the version that an alias now points at, so that its first caller does not wait."""
         version_id = event.payload.get("version_id")
         version = await VersionReader(session).versions.get(UUID(version_id)) if version_id else None
         if version is not None and version.onnx_digest is not None:
-            await self._runtimes.get(version.onnx_digest)
+            await self.lane(Target.of(event.subject.partition("@")[0], version))
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._batcher.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _studied(path: Path, digest: str, signature: Signature) -> OnnxRuntime:
+    runtime = load(path, digest)
+    runtime.study(sample_tensors(signature), ROWS)
+    return runtime

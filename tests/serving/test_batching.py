@@ -1,0 +1,176 @@
+"""Adaptive batching: the same answers together as alone, and nobody pays for another's request."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper
+from skl2onnx import to_onnx
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from argosy.serving.batching import BatchingLimits, Lane, hand_out
+from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
+from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors
+from argosy.serving.sample import ROWS
+
+LIMITS = BatchingLimits(rows=64, queue_rows=1000, workers=1, timeout=10)
+ESTIMATORS = {
+    "linear": LinearRegression(),
+    "logistic": LogisticRegression(max_iter=2000),
+    "forest": RandomForestClassifier(10, random_state=0),
+    "network": MLPClassifier((16,), random_state=0),
+}
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def model(node_inputs: list[onnx.ValueInfoProto], nodes: list[onnx.NodeProto], output: onnx.ValueInfoProto) -> bytes:
+    graph = helper.make_graph(nodes, "graph", node_inputs, [output])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def forever() -> bytes:
+    """A model that counts for longer than anybody waits."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["still"]),
+            helper.make_node("Add", ["held", "held"], ["more"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("held", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("more", TensorProto.FLOAT, None),
+        ],
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["turns"], value=helper.make_tensor("t", TensorProto.INT64, [], [2**62])),
+        helper.make_node("Loop", ["turns", "", "X"], ["Y"], body=body),
+    ]
+    x = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, 1])
+    return model([x], nodes, helper.make_tensor_value_info("Y", TensorProto.FLOAT, [None, 1]))
+
+
+def picky() -> bytes:
+    """A model that looks a row up by number, and fails for one that is not there."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [4], [0.0, 10.0, 20.0, 30.0])
+    nodes = [
+        helper.make_node("Constant", [], ["T"], value=table),
+        helper.make_node("Gather", ["T", "X"], ["Y"]),
+    ]
+    x = helper.make_tensor_value_info("X", TensorProto.INT64, [None])
+    return model([x], nodes, helper.make_tensor_value_info("Y", TensorProto.FLOAT, [None]))
+
+
+class Counting(OnnxRuntime):
+    """Notes how many rows each run had."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.sizes: list[int] = []
+
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
+        self.sizes.append(rows)
+        return super().run(tensors, rows, cancel)
+
+
+async def idle(lane: Lane) -> bool:
+    for _ in range(100):
+        if lane.is_idle:
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_answers_are_the_same_bit_for_bit_alone_and_together(threads: ThreadPoolExecutor) -> None:
+    for load in (load_breast_cancer, load_digits):
+        data, target = load(return_X_y=True)
+        rows = data.astype(np.float32)
+        for name, estimator in ESTIMATORS.items():
+            options = None if name == "linear" else {"zipmap": False}
+            runtime = OnnxRuntime(to_onnx(estimator.fit(rows, target), rows[:1], options=options).SerializeToString())
+            runtime.study({"X": rows[:ROWS]}, ROWS)
+            assert runtime.traits.batches, name
+            lane = Lane(runtime, threads, LIMITS, hand_out)
+            parts = np.split(rows[:96], np.cumsum([1, 2, 1, 5, 1, 1, 7, 30, 1, 3]))
+            together = await asyncio.gather(*(lane.infer({"X": part}, len(part)) for part in parts))
+            for part, found in zip(parts, together, strict=True):
+                alone = await lane.infer({"X": part}, len(part))
+                assert all(alone[key].tobytes() == found[key].tobytes() for key in alone), (name, len(part))
+
+
+async def test_what_waits_while_the_model_runs_is_run_together(threads: ThreadPoolExecutor) -> None:
+    runtime = Counting(picky())
+    runtime.study({"X": np.array([0, 1, 2, 3, 0, 1, 2, 3, 0])}, ROWS)
+    runtime.sizes.clear()
+    lane = Lane(runtime, threads, LIMITS, hand_out)
+    found = await asyncio.gather(*(lane.infer({"X": np.array([number % 4])}, 1) for number in range(100)))
+    assert [float(one["Y"][0]) for one in found] == [number % 4 * 10.0 for number in range(100)]
+    assert runtime.sizes == [64, 36]
+    runtime.sizes.clear()
+    assert float((await lane.infer({"X": np.array([2])}, 1))["Y"][0]) == 20.0
+    assert runtime.sizes == [1], "one alone waits for nobody"
+
+
+async def test_an_error_stays_with_its_request(threads: ThreadPoolExecutor) -> None:
+    runtime = OnnxRuntime(picky())
+    runtime.study({"X": np.arange(ROWS) % 4}, ROWS)
+    lane = Lane(runtime, threads, LIMITS, hand_out)
+    given = [0, 1, 99, 3, -50, 2]
+    found = await asyncio.gather(*(lane.infer({"X": np.array([one])}, 1) for one in given), return_exceptions=True)
+    for one, outcome in zip(given, found, strict=True):
+        if 0 <= one < 4:
+            assert isinstance(outcome, dict)
+            assert float(outcome["Y"][0]) == one * 10.0
+        else:
+            assert isinstance(outcome, ModelRejectedInput)
+
+
+async def test_a_model_without_end_is_stopped_and_its_queue_is_bounded(threads: ThreadPoolExecutor) -> None:
+    runtime = OnnxRuntime(forever())
+    runtime.study({"X": np.ones((ROWS, 1), np.float32)}, ROWS)
+    assert runtime.traits.loops
+    limits = BatchingLimits(rows=64, queue_rows=3, workers=1, timeout=0.3)
+    lane = Lane(runtime, threads, limits, hand_out)
+    one = {"X": np.ones((1, 1), np.float32)}
+    running = asyncio.create_task(lane.infer(one, 1))
+    await asyncio.sleep(0.05)
+    waiting = [asyncio.create_task(lane.infer(one, 1)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(Overloaded):
+        await lane.infer(one, 1)
+    for gone in waiting:
+        gone.cancel()
+    with pytest.raises(PredictionTimedOut):
+        await running
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert await idle(lane), "the thread was freed"
+
+
+async def test_a_caller_who_goes_frees_the_thread(threads: ThreadPoolExecutor) -> None:
+    lane = Lane(OnnxRuntime(forever()), threads, LIMITS, hand_out)
+    calling = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1))
+    await asyncio.sleep(0.1)
+    assert not lane.is_idle
+    calling.cancel()
+    assert await idle(lane)
