@@ -43,7 +43,8 @@ from argosy.kit.logs import configure_logs, get_logger
 from argosy.kit.outgoing import Outgoing
 from argosy.kit.rates import Standing
 from argosy.kit.web import idempotency, problems
-from argosy.kit.web.guards import HostMiddleware, RateLimitMiddleware
+from argosy.kit.web.guards import HostMiddleware, Hosts, RateLimitMiddleware
+from argosy.kit.web.metrics import Metrics, MetricsMiddleware
 from argosy.kit.web.middleware import BodyLimitMiddleware, BodyTimeoutMiddleware, RequestContextMiddleware
 from argosy.kit.web.openapi import operation_id
 from argosy.mail.service import MAIL_QUEUED, Postman
@@ -57,11 +58,12 @@ from argosy.registry.maintenance import collect_orphans
 from argosy.registry.sandbox import Sandbox
 from argosy.registry.tasks import Registrar
 from argosy.registry.versions import JOB_KIND
+from argosy.serving.fast_path import FastPath
 from argosy.serving.protocols import typed
+from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
 from argosy.system import docs, health, metrics
-from argosy.system.metrics import Metrics, MetricsMiddleware
 from argosy.usage import router as usage
 from argosy.usage.journal import Journal
 from argosy.usage.service import Meter
@@ -126,11 +128,11 @@ def _guard(app: FastAPI, settings: Settings) -> None:
         )
     app.add_middleware(MetricsMiddleware, app.state.metrics)
     app.add_middleware(RateLimitMiddleware, app.state.rates, settings.rates.anonymous)
-    public = [settings.public.url.host] if settings.public.url and settings.public.url.host else []
-    app.add_middleware(HostMiddleware, [*network.hosts, *public])
+    app.add_middleware(HostMiddleware, Hosts(settings))
     app.add_middleware(RequestContextMiddleware)
     # Not uvicorn's own switch: what is believed must not depend on who runs the application.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=network.proxies)
+    app.add_middleware(FastPathMiddleware, app.state.fast, network.body_timeout)
 
 
 def _api() -> APIRouter:
@@ -178,6 +180,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
     )
     state.metrics = Metrics()
+    state.fast = FastPath(state.database, state.serving, state.authenticator, state.rates, state.metrics, settings)
     state.denied = Denials(state.database, state.rates).note
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
 
@@ -215,7 +218,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if await state.database.bypasses_row_security():
             log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
         stack.callback(state.serving.close)
-        work = (state.meter, state.activity, state.dispatcher, state.worker)
+        work = (state.meter, state.activity, state.dispatcher, state.worker, state.fast.freshness)
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))
         yield

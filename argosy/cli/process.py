@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from argosy import migrations
 from argosy.app import create_app
-from argosy.cli.connections import guarded
+from argosy.cli.fast_connections import fast
 from argosy.cli.tls import tls_context
 from argosy.engines.rates import SharedRateLimiter
 from argosy.identity.passwords import Passwords, RecentPasswords
@@ -83,7 +83,7 @@ def serve(settings: Settings) -> bool:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        http=guarded(settings.network.head_timeout),
+        http=fast(app.state.fast, settings.network.head_timeout, settings.network.body_timeout),
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
     if password:

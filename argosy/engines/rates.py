@@ -29,14 +29,14 @@ class SharedRateLimiter:
         self._shared = _storage(url)
         self._local = MemoryStorage()
 
-    async def hit(self, limit: int, *name: str) -> Standing:
-        """Count one request in windows of a minute."""
+    async def hit(self, limit: int, *name: str, cost: int = 1) -> Standing:
+        """Count one request, or as many at once as it costs, in windows of a minute."""
         item = RateLimitItemPerMinute(limit, namespace=HITS)
         try:
-            return await _fixed(self._shared, item, name)
+            return await _fixed(self._shared, item, name, cost)
         except StorageError as error:
             log.warning("rate_limits_away", error=repr(error.storage_error))
-            return await _fixed(self._local, item, name)
+            return await _fixed(self._local, item, name, cost)
 
     async def attempt(self, limit: int, *name: str) -> Standing:
         """Count one attempt in a window that moves: at no time more than the limit within a minute."""
@@ -74,9 +74,9 @@ def _storage(url: str) -> Storage:
     return storage
 
 
-async def _fixed(storage: Storage, item: RateLimitItem, name: tuple[str, ...]) -> Standing:
+async def _fixed(storage: Storage, item: RateLimitItem, name: tuple[str, ...], cost: int) -> Standing:
     limiter = FixedWindowRateLimiter(storage)
-    admitted = await limiter.hit(item, *name)
+    admitted = await limiter.hit(item, *name, cost=cost)
     return _standing(item, await limiter.get_window_stats(item, *name), admitted=admitted)
 
 

@@ -1,6 +1,6 @@
 """SQL of the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +20,11 @@ class EventRepository(Repository[Event]):
     async def due(self, limit: int) -> Sequence[Event]:
         """Return undelivered events whose time has come, oldest first."""
         statement = select(Event).where(Event.next_attempt_at <= now()).order_by(Event.id).limit(limit)
+        return (await self._session.scalars(statement)).all()
+
+    async def changes(self, since: UUID, harmless: Collection[str]) -> Sequence[UUID]:
+        """Return the ids of events made after an id, but for those of harmless kinds."""
+        statement = select(Event.id).where(Event.id > since, Event.kind.not_in(harmless))
         return (await self._session.scalars(statement)).all()
 
     async def receive(self, event_id: UUID, consumer: str) -> bool:

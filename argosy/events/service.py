@@ -9,6 +9,28 @@ from argosy.kit import context
 from argosy.kit.db.session import WriteSession
 
 SIGNAL = "events"
+CHANGED = "events.changed"
+# What changes nothing that was ever read: who may do what, and what answers. Every other kind does.
+HARMLESS = frozenset(
+    {
+        "account.code_requested",
+        "admin.user_read",
+        "admin.users_listed",
+        "api_key.created",
+        "authorization.denied",
+        "authorization.granted",
+        "client.created",
+        "client.token_issued",
+        "mail.queued",
+        "member.invited",
+        "model.created",
+        "sign_in.failed",
+        "sign_in.succeeded",
+        "signing_key.created",
+        "user.registered",
+        "version.created",
+    }
+)
 
 
 def record(
@@ -30,4 +52,6 @@ def record(
     )
     session.add(event)
     session.wake(SIGNAL)
+    if kind not in HARMLESS:
+        session.wake(CHANGED)
     return event

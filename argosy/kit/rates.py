@@ -39,8 +39,8 @@ class Standing:
 class RateLimiter(Protocol):
     """Counts by name; exact under concurrency."""
 
-    async def hit(self, limit: int, *name: str) -> Standing:
-        """Count one request in windows of a minute."""
+    async def hit(self, limit: int, *name: str, cost: int = 1) -> Standing:
+        """Count one request, or as many at once as it costs, in windows of a minute."""
         ...
 
     async def attempt(self, limit: int, *name: str) -> Standing:

@@ -9,8 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime as ort
@@ -28,11 +27,19 @@ class Ticket:
 
     tensors: Tensors
     rows: int
-    shapes: tuple[tuple[int, ...], ...] = ()
-    waiter: asyncio.Future[Outputs] | None = None
+    gone: bool = field(default=False, init=False)
 
-    def __post_init__(self) -> None:
-        self.shapes = tuple(array.shape[1:] for array in self.tensors.values())
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of a row's tensors: requests run together when they agree on them."""
+        return [array.shape[1:] for array in self.tensors.values()]
+
+
+@dataclass(eq=False, slots=True)
+class Waiting(Ticket):
+    """A request for the outputs as they are."""
+
+    outputs: asyncio.Future[Outputs]
 
 
 Settle = Callable[[Sequence[Ticket], Outputs | Exception], None]
@@ -63,14 +70,14 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Ticket] = deque()
         self._waiting = 0
-        self._running = 0
+        self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
         self._scheduled = False
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._queue and not self._running
+        return not self._queue and not self._active
 
     def submit(self, ticket: Ticket) -> None:
         """Queue a request; raises `Overloaded` when too many rows wait already."""
@@ -84,24 +91,27 @@ class Lane:
 
     async def infer(self, tensors: Tensors, rows: int) -> Outputs:
         """Return the outputs of one request; raises `Overloaded`, `ModelRejectedInput` or `PredictionTimedOut`."""
-        ticket = Ticket(tensors, rows, waiter=self._loop.create_future())
-        assert ticket.waiter is not None  # noqa: S101 - just made
-        self.submit(ticket)
+        waiting = Waiting(tensors, rows, self._loop.create_future())
+        self.submit(waiting)
         try:
-            return await ticket.waiter
+            return await waiting.outputs
         except asyncio.CancelledError:
-            self._forget(ticket)
+            self.abandon(waiting)
             raise
 
-    def _forget(self, ticket: Ticket) -> None:
-        """Drop a request whose caller has gone, if it still waits."""
-        with suppress(ValueError):
+    def abandon(self, ticket: Ticket) -> None:
+        """Note that nobody waits for a request any more: it is dropped, and a run that is for nobody is stopped."""
+        ticket.gone = True
+        if ticket in self._queue:
             self._queue.remove(ticket)
             self._waiting -= ticket.rows
+        for batch, cancel in self._active:
+            if all(one.gone for one in batch):
+                cancel.terminate = True
 
     def _start(self) -> None:
         self._scheduled = False
-        while self._queue and self._running < self._limits.workers:
+        while self._queue and len(self._active) < self._limits.workers:
             batch, rows = self._take()
             if not self._runtime.traits.loops and self._floor + rows * self._slope <= INLINE_SECONDS:
                 self._run_here(batch, rows)
@@ -111,10 +121,10 @@ class Lane:
     def _take(self) -> tuple[list[Ticket], int]:
         """Take the next batch: requests of the same shapes, in order, up to the bound."""
         first = self._queue.popleft()
-        batch, rows = [first], first.rows
+        batch, rows, shapes = [first], first.rows, first.shapes
         while self._runtime.traits.batches and self._queue:
             following = self._queue[0]
-            if rows + following.rows > self._limits.rows or following.shapes != first.shapes:
+            if rows + following.rows > self._limits.rows or following.shapes != shapes:
                 break
             batch.append(self._queue.popleft())
             rows += following.rows
@@ -132,17 +142,15 @@ class Lane:
         self._settle(batch, outputs)
 
     def _run_there(self, batch: list[Ticket], rows: int) -> None:
-        self._running += 1
         cancel = ort.RunOptions()
+        active = (batch, cancel)
+        self._active.append(active)
         running = self._loop.run_in_executor(self._executor, self._timed, batch, rows, cancel)
         overdue = self._loop.call_later(self._limits.timeout, self._time_out, batch, cancel)
-        for ticket in batch:
-            if ticket.waiter is not None:
-                ticket.waiter.add_done_callback(lambda _: self._stop_if_alone(batch, cancel))
 
         def done(finished: asyncio.Future[tuple[Outputs, float]]) -> None:
             overdue.cancel()
-            self._running -= 1
+            self._active.remove(active)
             error = finished.exception()
             if cancel.terminate:
                 pass  # they were told when the time was up, or have gone
@@ -164,11 +172,6 @@ class Lane:
     def _time_out(self, batch: list[Ticket], cancel: ort.RunOptions) -> None:
         cancel.terminate = True
         self._settle(batch, PredictionTimedOut(f"the model took longer than {self._limits.timeout:g} s"))
-
-    def _stop_if_alone(self, batch: list[Ticket], cancel: ort.RunOptions) -> None:
-        # Everybody has gone: the thread is freed for others.
-        if all(ticket.waiter is not None and ticket.waiter.cancelled() for ticket in batch):
-            cancel.terminate = True
 
     def _failed(self, batch: list[Ticket], error: Exception) -> None:
         if len(batch) > 1:
@@ -197,12 +200,11 @@ def hand_out(batch: Sequence[Ticket], result: Outputs | Exception) -> None:
     start = 0
     for ticket in batch:
         stop = start + ticket.rows
-        if ticket.waiter is not None and not ticket.waiter.done():
+        if isinstance(ticket, Waiting) and not ticket.outputs.done():
             if isinstance(result, Exception):
-                ticket.waiter.set_exception(result)
+                ticket.outputs.set_exception(result)
+            elif len(batch) == 1:
+                ticket.outputs.set_result(result)
             else:
-                alone = len(batch) == 1
-                ticket.waiter.set_result(
-                    result if alone else {name: values[start:stop] for name, values in result.items()}
-                )
+                ticket.outputs.set_result({name: values[start:stop] for name, values in result.items()})
         start = stop

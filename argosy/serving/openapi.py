@@ -13,7 +13,8 @@ from argosy.registry.aliases import LIVE, AliasReader
 from argosy.registry.models import Model, ModelVersion
 from argosy.registry.service import ModelReader
 from argosy.serving.protocols.typed import PREDICT_PROBLEMS
-from argosy.serving.service import ServingService, Target
+from argosy.serving.service import ServingService
+from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
 
 Document = dict[str, Any]

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from argosy.engines.storage.base import ArtifactStore
 from argosy.events.models import Event
+from argosy.kit import context
 from argosy.kit.db.session import Database, WriteSession
 from argosy.kit.db.tenancy import Actor
 from argosy.kit.errors import invalid
@@ -18,14 +18,15 @@ from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal
 from argosy.registry.aliases import LIVE, AliasReader
 from argosy.registry.errors import AliasNotFound
-from argosy.registry.models import ModelVersion
 from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
-from argosy.serving.batching import BatchingLimits, Lane, hand_out
+from argosy.serving.answers import Answerer, Call, Consumption
+from argosy.serving.batching import BatchingLimits, Lane, Ticket, hand_out
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable, NoLiveVersion
-from argosy.serving.runtime import OnnxRuntime, load
+from argosy.serving.runtime import OnnxRuntime, Outputs, load
 from argosy.serving.sample import ROWS, sample_tensors
+from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import Signature
@@ -35,41 +36,13 @@ POOL_FACTOR = 4
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The version that answers a call; one revision of it is one target."""
-
-    model_id: UUID = field(compare=False)
-    model: str = field(compare=False)
-    version_id: UUID
-    number: int = field(compare=False)
-    revision: int
-    onnx_digest: str
-    signature: dict[str, Any] = field(compare=False)
-
-    @classmethod
-    def of(cls, full_name: str, version: ModelVersion) -> "Target":
-        """Return the target for a ready version."""
-        assert version.onnx_digest is not None  # noqa: S101 - a ready version has both
-        assert version.signature is not None  # noqa: S101
-        return cls(
-            model_id=version.model_id,
-            model=full_name,
-            version_id=version.id,
-            number=version.number,
-            revision=version.revision,
-            onnx_digest=version.onnx_digest,
-            signature=version.signature,
-        )
-
-
 class ServingService:
     """The data plane of one process; protocols decode and encode, this decides and runs."""
 
     def __init__(self, database: Database, store: ArtifactStore, meter: Meter, settings: ServingSettings) -> None:
         self._database = database
         self._store = store
-        self._meter = meter
+        self._answerer = Answerer(meter)
         self._limits = BatchingLimits(
             settings.batch_rows, settings.queue_rows, workers=settings.threads, timeout=settings.timeout
         )
@@ -110,22 +83,37 @@ class ServingService:
             kept = self._signatures[target.version_id] = (target.revision, compiled)
         return kept[1]
 
-    async def predict(self, principal: Principal, target: Target, body: bytes, *, max_rows: int) -> dict[str, Any]:
-        """Answer one typed call; raises `InvalidInput` and what `Batcher.infer` raises."""
+    async def predict(self, principal: Principal, target: Target, body: bytes, *, max_rows: int) -> bytes:
+        """Answer one typed call; raises `InvalidInput` and what `Lane.infer` raises."""
         started = time.perf_counter()
         signature = await self.signature(target)
         batch = signature.parse(body, max_rows=max_rows)
         lane = await self.lane(target)
-        outputs = await lane.infer(batch.tensors, batch.rows)
-        predictions = signature.encode(outputs, batch.rows)
-        self._meter.record(principal, target.model_id, target.model, target.number, batch.rows)
-        return {
-            "id": str(new_id()),
-            "model": target.model,
-            "version": target.number,
-            "predictions": predictions,
-            "latency_ms": round((time.perf_counter() - started) * 1000, 3),
-        }
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def deliver(result: bytes | Exception) -> None:
+            if answered.done():
+                return  # the caller has gone
+            if isinstance(result, Exception):
+                answered.set_exception(result)
+            else:
+                answered.set_result(result)
+
+        call = Call(
+            tensors=batch.tensors,
+            rows=batch.rows,
+            consumption=Consumption(principal, target, signature),
+            prediction_id=str(new_id()),
+            request_id=context.request_id() or "",
+            started=started,
+            deliver=deliver,
+        )
+        lane.submit(call)
+        try:
+            return await answered
+        except asyncio.CancelledError:
+            lane.abandon(call)
+            raise
 
     async def lane(self, target: Target) -> Lane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
@@ -143,7 +131,11 @@ class ServingService:
             raise ModelNotLoadable("the model's artifact cannot be loaded", retry_after=5) from error
         ms = round((time.perf_counter() - started) * 1000, 1)
         log.info("model_loaded", digest=digest, ms=ms, batches=runtime.traits.batches)
-        return Lane(runtime, self._threads, self._limits, hand_out)
+        return Lane(runtime, self._threads, self._limits, self._settle)
+
+    def _settle(self, batch: Sequence[Ticket], result: Outputs | Exception) -> None:
+        hand_out(batch, result)
+        self._answerer.settle(batch, result)
 
     async def warm(self, session: WriteSession, event: Event) -> None:
         """Load the version that an alias now points at, so that its first caller does not wait."""

@@ -92,14 +92,15 @@ class Journal:
         self._file: int | None = None
         self._segment: Segment | None = None
 
-    def append(self, entry: Entry) -> None:
-        """Note a call; when this returns, the entry outlives the process."""
+    def append(self, lines: bytes) -> None:
+        """Note calls, a line each; when this returns, they outlive the process."""
         if self._file is None:
             self._open()
         assert self._file is not None  # noqa: S101 - just opened
-        line = entry.line()
-        if os.write(self._file, line) != len(line):
-            # Part of a line at the end of a segment is passed over when it is read; after it nothing may follow.
+        written = os.write(self._file, lines)
+        if written != len(lines):
+            # None of these calls is answered, so none is counted; should even this fail, nothing may follow.
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             self.rotate()
             raise OSError(errno.ENOSPC, "no room for the usage journal")
 

@@ -56,20 +56,23 @@ class Meter:
         self._journal = journal
         self._interval = interval
 
-    def record(self, principal: Principal, model_id: UUID, model: str, version: int, rows: int) -> None:
-        """Note an answered call, before the answer leaves."""
-        self._journal.append(
-            Entry(
-                day=today(),
-                organization_id=principal.organization_id,
-                principal_kind=principal.kind,
-                principal_id=principal.id,
-                model_id=model_id,
-                model=model,
-                version=version,
-                rows=rows,
-            )
-        )
+    @staticmethod
+    def entry(principal: Principal, model_id: UUID, model: str, version: int, rows: int) -> bytes:
+        """Return what is noted for a call of today."""
+        return Entry(
+            day=today(),
+            organization_id=principal.organization_id,
+            principal_kind=principal.kind,
+            principal_id=principal.id,
+            model_id=model_id,
+            model=model,
+            version=version,
+            rows=rows,
+        ).line()
+
+    def record(self, entries: bytes) -> None:
+        """Note calls, before their answers leave."""
+        self._journal.append(entries)
 
     async def run(self) -> None:
         """Flush until cancelled, and then once more."""

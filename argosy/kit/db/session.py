@@ -1,7 +1,7 @@
 """The engine and its sessions: one transaction each, read or write, and the type says which."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Self
@@ -110,6 +110,7 @@ class Database:
         # SQLite takes one writer at a time and its own waiting is unfair: queue the writers of a process in order.
         self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
         self._signals: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._given: Counter[str] = Counter()
 
     @property
     def dialect(self) -> str:
@@ -140,6 +141,7 @@ class Database:
             session = await stack.enter_async_context(self._write(**_bound(self.engine, actor)))
             await stack.enter_async_context(session.begin())
             yield session
+        self._given.update(session.wakes)
         for name in session.wakes:
             self._signals[name].set()
 
@@ -156,6 +158,10 @@ class Database:
     def signal(self, name: str) -> asyncio.Event:
         """Return the event that is set when a transaction that called `wake(name)` has committed."""
         return self._signals[name]
+
+    def given(self, name: str) -> int:
+        """Return how many transactions have committed that called `wake(name)`."""
+        return self._given[name]
 
     async def ping(self) -> None:
         """Raise when the database does not answer."""

@@ -1,6 +1,5 @@
 """Pure ASGI middleware at the door: which names are answered to, and how often strangers may ask."""
 
-from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 
@@ -12,6 +11,7 @@ from argosy.kit.errors import ArgosyError
 from argosy.kit.rates import RateLimiter, Standing
 from argosy.kit.web.cookies import COOKIE
 from argosy.kit.web.problems import problem
+from argosy.settings import Settings
 
 UNCOUNTED = frozenset({"/healthz", "/readyz"})
 
@@ -22,27 +22,19 @@ class Misdirected(ArgosyError):
     status, type, title = 421, "misdirected-request", "Not served here"
 
 
-class HostMiddleware:
-    """Answers only to names it is known by, so that no link or cache is made for another.
+class Hosts:
+    """The names that are answered to.
 
-    An address is always answered: a page cannot make a browser send one it did not ask for, which is what DNS rebinding
+    An address is always one: a page cannot make a browser send one it did not ask for, which is what DNS rebinding
     takes.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
-        self._app = app
-        self._names = frozenset(name.lower() for name in names) | {"localhost"}
+    def __init__(self, settings: Settings) -> None:
+        public = [settings.public.url.host] if settings.public.url and settings.public.url.host else []
+        self._names = frozenset(name.lower() for name in (*settings.network.hosts, *public)) | {"localhost"}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] in {"http", "websocket"}:
-            hosts = Headers(scope=scope).getlist("host")
-            if len(hosts) != 1 or not self._is_ours(hosts[0]):
-                await problem(Misdirected("the Host is not one of this server"), scope["path"])(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _is_ours(self, host: str) -> bool:
+    def are_ours(self, host: str) -> bool:
+        """Tell whether a `Host` is one of this server's."""
         name = host.lower()
         name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
         if name.rstrip(".") in self._names:
@@ -52,6 +44,23 @@ class HostMiddleware:
         except ValueError:
             return False
         return True
+
+
+class HostMiddleware:
+    """Answers only to names it is known by, so that no link or cache is made for another."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] in {"http", "websocket"}:
+            hosts = Headers(scope=scope).getlist("host")
+            if len(hosts) != 1 or not self._hosts.are_ours(hosts[0]):
+                await problem(Misdirected("the Host is not one of this server"), scope["path"])(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class RateLimitMiddleware:

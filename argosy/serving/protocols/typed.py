@@ -3,10 +3,8 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic_core import to_json
 from starlette.responses import Response
 
-from argosy.kit import context
 from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, UnsupportedMediaType
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
@@ -78,11 +76,10 @@ async def predict(
     target = await serving.resolve(principal, org, name, version, alias)
     limit: int = request.app.state.settings.limits.rows
     try:
-        answer = await serving.predict(principal, target, await request.body(), max_rows=limit)
+        body = await serving.predict(principal, target, await request.body(), max_rows=limit)
     except InvalidInput as error:
         raise _refusal(error) from error
-    answer["request_id"] = context.request_id()
-    return Response(to_json(answer, inf_nan_mode="null"), media_type="application/json")
+    return Response(body, media_type="application/json")
 
 
 def _require_json(request: Request) -> None:

@@ -1,0 +1,230 @@
+"""The fast path inside the connection: predictions answered from the HTTP parser's callbacks, without an ASGI task.
+
+A client sends the same head over and over, but for the length of the body. A head that was once parsed, and found to be
+a prediction the fast path takes, is recognized by its bytes and not parsed again.
+"""
+
+from typing import Any, ClassVar
+
+from argosy.cli.connections import GuardedProtocol, Part, fault_of
+from argosy.kit.errors import RequestTimeout
+from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
+from argosy.serving.answers import Call
+from argosy.serving.batching import Lane
+from argosy.serving.fast_path import Access, FastPath, Reply
+from argosy.serving.heads import Head, read_head
+from argosy.serving.protocols.fast import FIXED
+
+END = b"\r\n\r\n"
+MOST_HELD = 256 * 1024
+MOST_HEADS = 10_000
+START = b"HTTP/1.1 200 OK\r\n" + b"".join(name + b": " + value + b"\r\n" for name, value in FIXED)
+SECURE_START = START + b"strict-transport-security: " + HSTS.encode() + b"\r\n"
+
+
+class FastProtocol(GuardedProtocol):
+    """Answers what the fast path takes; uvicorn and the application do the rest."""
+
+    fast: ClassVar[FastPath]
+    heads: ClassVar[dict[bytes, tuple[Access, Head]]]
+    body_timeout: ClassVar[float] = 30.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
+        super().__init__(*args, **options)
+        self._start = START
+        self._raw_head: bytes | None = None  # of the message that began with the bytes received last
+        self._beyond_head = 0
+        self._reading: tuple[Access, Head] | None = None  # whose body is being read
+        self._chunks: list[bytes] = []
+        self._missing = 0
+        self._pending: tuple[Head, bytes] | None = None  # taken, and not answered yet
+        self._taken: tuple[Lane, Call] | None = None
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._slowly = False  # whether the next request goes the long way
+        self._leaving = False
+        self._seen = 0.0
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
+        """Begin."""
+        super().connection_made(transport)
+        self._start = SECURE_START if self.scheme == "https" else START
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what nobody waits for."""
+        if self._taken is not None:
+            lane, call = self._taken
+            lane.abandon(call)
+        self._held.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a known head at once; parse any other."""
+        if self._pending is not None or self.flow.write_paused:
+            self._hold(data)
+            return
+        if self._reading is not None:
+            whole, rest = data[: self._missing], data[self._missing :]
+            if rest:
+                self._hold(rest)
+            super().data_received(whole)
+            return
+        self._raw_head = None
+        if self._part is Part.NOTHING and not self._is_answering():
+            end = data.find(END)
+            if end > 0:
+                self._raw_head, self._beyond_head = data[:end], len(data) - end - 4
+                known = self.heads.get(self._raw_head)
+                if known is not None and self._beyond_head == known[1].length and not self._is_over():
+                    access, head = known
+                    if self.fast.holds(access):
+                        self._unset_keepalive_if_required()
+                        self._submit(access, head, data[end + 4 :])
+                        return
+                    del self.heads[self._raw_head]
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """Keep a prediction from the application when the fast path takes it."""
+        raw, self._raw_head = self._raw_head, None
+        if raw is None or self._slowly or self.scheme is None or self._is_answering():
+            self._slowly = False
+            super().on_headers_complete()
+            return
+        method = self.parser.get_method()
+        head = read_head(method, self.url, self.headers)
+        access = self.fast.find(head) if head is not None and self._beyond_head <= head.length else None
+        if (
+            head is None
+            or access is None
+            or not self.parser.should_keep_alive()
+            or self.parser.should_upgrade()
+            or fault_of(method, self.parser.get_http_version(), self.headers, upgrade=False) is not None
+        ):
+            super().on_headers_complete()
+            return
+        if head.request_id is None:
+            if len(self.heads) >= MOST_HEADS:
+                self.heads.clear()
+            self.heads[raw] = (access, head)
+        self._part = Part.BODY
+        self._reading, self._chunks, self._missing = (access, head), [], head.length
+        self._unwatch()
+        self._deadline = self.loop.call_later(self.body_timeout + head.length / MIN_BODY_RATE, self._body_overdue)
+
+    def on_body(self, body: bytes) -> None:
+        """Collect."""
+        if self._reading is None:
+            super().on_body(body)
+            return
+        self._chunks.append(body)
+        self._missing -= len(body)
+
+    def on_message_complete(self) -> None:
+        """Take the request."""
+        if self._reading is None:
+            super().on_message_complete()
+            return
+        access, head = self._reading
+        self._reading, self._part = None, Part.NOTHING
+        self._unwatch()
+        self._submit(access, head, b"".join(self._chunks))
+
+    def resume_writing(self) -> None:
+        """Go on with what was held while the client did not read."""
+        super().resume_writing()
+        self._go_on()
+
+    def shutdown(self) -> None:
+        """Close, after the answer that is due."""
+        if self._pending is not None or self._reading is not None:
+            self._leaving = True
+        else:
+            super().shutdown()
+
+    def _submit(self, access: Access, head: Head, body: bytes) -> None:
+        self._pending = (head, body)
+        self._taken = self.fast.submit(access, body, head.request_id, self._reply)
+        if self._taken is None:
+            self.loop.call_soon(self._go_the_long_way)
+
+    def _reply(self, reply: Reply) -> None:
+        self._taken = None
+        if self.transport.is_closing():
+            self._pending = None
+            return
+        if isinstance(reply.result, Exception):
+            self._go_the_long_way()
+            return
+        body, standing = reply.result, reply.standing
+        parts = [self._start]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        parts += (
+            b"content-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
+            b"ratelimit-reset: %d\r\n\r\n"
+            % (len(body), reply.request_id.encode(), standing.limit, standing.remaining, standing.reset),
+            body,
+        )
+        self.transport.write(b"".join(parts))
+        self.server_state.total_requests += 1
+        self._answered()
+
+    def _answered(self) -> None:
+        self._pending = None
+        self._seen = self.loop.time()
+        if self._leaving:
+            self.transport.close()
+        elif self._held:
+            self.loop.call_soon(self._go_on)
+        elif self._deadline is None:
+            self._watch()
+
+    def _go_the_long_way(self) -> None:
+        """Give the request to the application after all, as it came."""
+        if self._pending is None or self.transport.is_closing():
+            return
+        head, body = self._pending
+        self._pending = None
+        lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (head.url.encode(), head.host.encode("latin-1"))]
+        lines.append(b"authorization: Bearer %b\r\ncontent-type: application/json\r\n" % head.key.encode())
+        if head.request_id is not None:
+            lines.append(b"x-request-id: %b\r\n" % head.request_id.encode())
+        lines.append(b"content-length: %d\r\n\r\n" % head.length)
+        self._slowly = True
+        self._raw_head = None
+        super().data_received(b"".join([*lines, body]))
+        if self._held:
+            self.loop.call_soon(self._go_on)
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > MOST_HELD:
+            self.flow.pause_reading()
+
+    def _go_on(self) -> None:
+        if self._pending is None and self._held and not self.flow.write_paused and not self.transport.is_closing():
+            data, self._held, self._held_bytes = b"".join(self._held), [], 0
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def _body_overdue(self) -> None:
+        self._deadline = None
+        self._reading, self._part = None, Part.NOTHING
+        self._refuse(RequestTimeout("the body stopped arriving, or came too slowly"))
+
+    def _overdue(self) -> None:
+        left = self._seen + self.head_timeout - self.loop.time()
+        if self._pending is not None:
+            self._deadline = self.loop.call_later(self.head_timeout, self._overdue)
+        elif self._part is Part.NOTHING and self._seen and left > 0:
+            self._deadline = self.loop.call_later(left, self._overdue)
+        else:
+            super()._overdue()
+
+
+def fast(path: FastPath, head_timeout: float, body_timeout: float) -> type[FastProtocol]:
+    """Return the protocol with its limits, as uvicorn's `http` option takes it."""
+    own = {"fast": path, "heads": {}, "head_timeout": head_timeout, "body_timeout": body_timeout}
+    return type("Protocol", (FastProtocol,), own)

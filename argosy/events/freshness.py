@@ -1,0 +1,52 @@
+"""Whether what was read earlier may still be believed: events tell when it no longer may, from any process."""
+
+import asyncio
+import time
+from uuid import UUID
+
+from argosy.events.repository import EventRepository
+from argosy.events.service import CHANGED, HARMLESS
+from argosy.kit.db.session import Database
+from argosy.kit.logs import get_logger
+
+POLL_SECONDS = 1.0
+# Ids are ordered by when they were made, not committed: a transaction may come to light this much later.
+LATE_SECONDS = 15.0
+log = get_logger(__name__)
+
+
+class Freshness:
+    """Keeps a stamp that differs as soon as anything that a kept answer may rest on has changed.
+
+    A change made in this process counts from its commit; one made in another process, from the next poll, or from the
+    moment the database can no longer be asked.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._elsewhere = 0
+        self._seen: set[UUID] | None = None
+
+    @property
+    def stamp(self) -> int:
+        """Return what to keep beside an answer, read before it was looked up, and to compare later."""
+        return self._database.given(CHANGED) + self._elsewhere
+
+    async def run(self) -> None:
+        """Look for changes of other processes until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be believed meanwhile
+                log.warning("freshness_unknown", error=repr(error))
+                self._elsewhere += 1
+
+    async def look(self) -> None:
+        """Look once."""
+        since = UUID(int=int((time.time() - LATE_SECONDS) * 1000) << 80)
+        async with self._database.read() as session:
+            found = set(await EventRepository(session).changes(since, HARMLESS))
+        if self._seen is not None and not found <= self._seen:
+            self._elsewhere += 1
+        self._seen = found

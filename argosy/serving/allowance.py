@@ -1,0 +1,49 @@
+"""Counting a caller's predictions without asking the store for each: a small share of the limit is taken in advance."""
+
+import asyncio
+import time
+
+from argosy.kit.principal import Principal
+from argosy.kit.rates import RateLimiter, Standing
+
+SHARES = 1000
+LOW = 4
+
+
+class Allowance:
+    """What one caller may still send before the store is asked again.
+
+    The store has counted all of it already, so that all processes together never admit more than the limit.
+    """
+
+    def __init__(self, rates: RateLimiter, limit: int, principal: Principal) -> None:
+        self._rates = rates
+        self._limit = limit
+        self._name = ("predict", principal.kind, str(principal.id))
+        self._share = max(1, limit // SHARES)
+        self._left = 0
+        self._beyond = 0
+        self._ends = 0.0
+        self._taking: asyncio.Task[None] | None = None
+
+    def take(self) -> Standing | None:
+        """Count one request; None when the store has to be asked, which is then on its way."""
+        now = time.monotonic()
+        if now >= self._ends:
+            self._left = 0
+        if self._left * LOW <= self._share and self._taking is None:
+            self._taking = asyncio.create_task(self._refill())
+        if not self._left:
+            return None
+        self._left -= 1
+        return Standing(True, self._limit, self._beyond + self._left, int(self._ends - now) + 1)
+
+    async def _refill(self) -> None:
+        try:
+            standing = await self._rates.hit(self._limit, *self._name, cost=self._share)
+            if standing.admitted:
+                ends = time.monotonic() + standing.reset - 1
+                self._left = self._share + (self._left if ends - self._ends < 1 else 0)
+                self._beyond, self._ends = standing.remaining, ends
+        finally:
+            self._taking = None

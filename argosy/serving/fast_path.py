@@ -1,0 +1,177 @@
+"""Predictions without a database, a framework or a task: what was looked up once is believed while it is fresh.
+
+It takes only what it knows to end well. Whatever else a request may be (an unknown key, a wrong input, a model that was
+moved) goes the long way, through the typed route, which decides and words the answer: the two cannot differ.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uuid_utils
+
+from argosy.events.freshness import Freshness
+from argosy.kit.db.session import Database
+from argosy.kit.errors import ArgosyError
+from argosy.kit.logs import get_logger
+from argosy.kit.principal import Scope
+from argosy.kit.rates import RateLimiter, Standing
+from argosy.kit.web.guards import Hosts
+from argosy.kit.web.metrics import Metrics
+from argosy.kit.web.security import Authenticator, Credentials, Scheme
+from argosy.serving.allowance import Allowance
+from argosy.serving.answers import Call, Consumption
+from argosy.serving.batching import Lane
+from argosy.serving.errors import Overloaded
+from argosy.serving.heads import PATH, Head
+from argosy.serving.service import ServingService
+from argosy.settings import Settings
+from argosy.signature.errors import InvalidInput
+
+BELIEVED_SECONDS = 30.0
+ROUTE = "/api/v1/models/{org}/{name}/predict"
+CAPACITY = 10_000
+PATIENCE_SECONDS = 1.0
+log = get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Access:
+    """One key on one URL: who that is, what answers, and until when both are believed."""
+
+    consumption: Consumption
+    lane: Lane
+    allowance: Allowance
+    stamp: int
+    ends: float
+
+
+@dataclass(eq=False, slots=True)
+class Reply:
+    """The answer to a request: its body and its standing, or an error that the long way will tell."""
+
+    request_id: str
+    standing: Standing
+    result: bytes | Exception
+
+
+class FastPath:
+    """Answers predictions from what it remembers."""
+
+    def __init__(
+        self,
+        database: Database,
+        serving: ServingService,
+        authenticator: Authenticator,
+        rates: RateLimiter,
+        metrics: Metrics,
+        settings: Settings,
+    ) -> None:
+        self.freshness = Freshness(database)
+        self.max_body = settings.limits.body_bytes
+        self._serving = serving
+        self._authenticator = authenticator
+        self._rates = rates
+        self._rate = settings.rates.predict
+        self._max_rows = settings.limits.rows
+        self._hosts = Hosts(settings)
+        self._answered = metrics.requests.labels("POST", ROUTE, "200")
+        self._seconds = metrics.seconds.labels("POST", ROUTE)
+        self._known: dict[tuple[str, str], Access] = {}
+        self._allowances: dict[object, Allowance] = {}
+        self._learning: dict[tuple[str, str], float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def find(self, head: Head) -> Access | None:
+        """Return what is known of a request; when nothing is, it is looked up for the next one."""
+        if head.length > self.max_body or not self._hosts.are_ours(head.host):
+            return None
+        access = self._known.get((head.url, head.key))
+        if access is not None and self.holds(access):
+            return access
+        self._learn(head)
+        return None
+
+    def holds(self, access: Access) -> bool:
+        """Tell whether what is known may be believed."""
+        return access.stamp == self.freshness.stamp and time.monotonic() < access.ends
+
+    def submit(
+        self, access: Access, body: bytes, request_id: str | None, answer: Callable[[Reply], None]
+    ) -> tuple[Lane, Call] | None:
+        """Take a request: `answer` is called later, never from here. None: it has to go the long way."""
+        started = time.perf_counter()
+        standing = access.allowance.take()
+        if standing is None:
+            return None
+
+        def deliver(result: bytes | Exception) -> None:
+            if not isinstance(result, Exception):
+                self._answered.inc()
+                self._seconds.observe(time.perf_counter() - started)
+            answer(Reply(known_as, standing, result))
+
+        consumption = access.consumption
+        prediction_id = str(uuid_utils.uuid7())
+        known_as = request_id or prediction_id
+        try:
+            batch = consumption.signature.parse(body, max_rows=self._max_rows)
+            call = Call(
+                tensors=batch.tensors,
+                rows=batch.rows,
+                consumption=consumption,
+                prediction_id=prediction_id,
+                request_id=known_as,
+                started=started,
+                deliver=deliver,
+            )
+            access.lane.submit(call)
+        except (InvalidInput, Overloaded):
+            return None
+        return access.lane, call
+
+    def _learn(self, head: Head) -> None:
+        which, moment = (head.url, head.key), time.monotonic()
+        # What could not be learned is not tried again at every request.
+        if self._learning.get(which, 0.0) > moment:
+            return
+        if len(self._learning) >= CAPACITY:
+            self._learning.clear()
+        self._learning[which] = moment + PATIENCE_SECONDS
+        task = asyncio.create_task(self._look_up(head))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_up(self, head: Head) -> None:
+        try:
+            access = await self._access(head)
+        except ArgosyError:
+            return  # the long way says why
+        except Exception:
+            log.exception("fast_path_lookup_failed")
+            return
+        if access is not None:
+            if len(self._known) >= CAPACITY:
+                self._known.clear()
+            self._known[head.url, head.key] = access
+            self._learning.pop((head.url, head.key), None)
+
+    async def _access(self, head: Head) -> Access | None:
+        stamp, ends = self.freshness.stamp, time.monotonic() + BELIEVED_SECONDS
+        parts = PATH.fullmatch(head.url)
+        assert parts is not None  # noqa: S101 - heads are made of what matches
+        org, name, number, alias = parts.group("org", "name", "version", "alias")
+        # Without an address: a key that is limited to some addresses is not for this path.
+        credentials = Credentials(Scheme.BEARER, head.key, None, None, org)
+        principal = await self._authenticator.authenticate(credentials)
+        if not principal.may(Scope.PREDICT):
+            return None
+        target = await self._serving.resolve(principal, org, name, int(number) if number else None, alias)
+        signature, lane = await self._serving.signature(target), await self._serving.lane(target)
+        allowance = self._allowances.get(principal.id)
+        if allowance is None:
+            if len(self._allowances) >= CAPACITY:
+                self._allowances.clear()
+            allowance = self._allowances[principal.id] = Allowance(self._rates, self._rate, principal)
+        return Access(Consumption(principal, target, signature), lane, allowance, stamp, ends)
