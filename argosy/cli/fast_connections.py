@@ -28,6 +28,7 @@ class FastProtocol(GuardedProtocol):
     fast: ClassVar[FastPath]
     heads: ClassVar[dict[bytes, tuple[Access, Head]]]
     body_timeout: ClassVar[float] = 30.0
+    defaults: ClassVar[tuple[list[tuple[bytes, bytes]], bytes]] = ([], b"")
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
         super().__init__(*args, **options)
@@ -157,18 +158,31 @@ class FastProtocol(GuardedProtocol):
             self._go_the_long_way()
             return
         body, standing = reply.result, reply.standing
-        parts = [self._start]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        parts += (
-            b"content-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
-            b"ratelimit-reset: %d\r\n\r\n"
-            % (len(body), reply.request_id.encode(), standing.limit, standing.remaining, standing.reset),
-            body,
+        self.transport.write(
+            b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
+            b"ratelimit-reset: %d\r\n\r\n%b"
+            % (
+                self._start,
+                self._defaults(),
+                len(body),
+                reply.request_id.encode(),
+                standing.limit,
+                standing.remaining,
+                standing.reset,
+                body,
+            )
         )
-        self.transport.write(b"".join(parts))
         self.server_state.total_requests += 1
         self._answered()
+
+    def _defaults(self) -> bytes:
+        """Return uvicorn's own fields, which it makes anew each second."""
+        headers, shown = self.defaults
+        if headers is not self.server_state.default_headers:
+            headers = self.server_state.default_headers
+            shown = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+            type(self).defaults = (headers, shown)
+        return shown
 
     def _answered(self) -> None:
         self._pending = None

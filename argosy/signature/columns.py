@@ -25,20 +25,32 @@ class TableReader:
             TypeAdapter(list[field.rebuild_annotation()])  # type: ignore[arg-type,misc]
             for field in fields
         ]
-        self._matrices = {
+        self._matrices: dict[str, MatrixReader] = {
             tensor.name: MatrixReader(features, tensor.dtype)
             for tensor, features in self._packer.layout
             if MatrixReader.suits(features)
         }
+        # Most models take one matrix of plain numbers in the order of its columns: a request by rows is that already.
+        self._whole: tuple[str, MatrixReader] | None = None
+        if len(self._packer.layout) == len(self._matrices) == 1:
+            (tensor, features), *_ = self._packer.layout
+            if features == list(signature.inputs):
+                self._whole = (tensor.name, self._matrices[tensor.name])
 
     def read(self, table: Table) -> Batch:
         """Return the batch; raises `InvalidInput`."""
-        ready = {tensor.name: self._matrix(tensor, features, table) for tensor, features in self._packer.layout}
+        if self._whole is not None and table.flat is not None:
+            name, matrix = self._whole
+            read = matrix.read_rows(table.flat, table.rows)
+            if read is not None:
+                return Batch({name: read}, table.rows)
+        columns = table.columns
+        ready = {tensor.name: self._matrix(tensor, features, columns) for tensor, features in self._packer.layout}
         checked: dict[str, Sequence[Any] | Array] = {}
         refusal = Refusal()
         for position, feature in enumerate(self._inputs):
             if ready[feature.tensor] is None:
-                checked[feature.name] = self._column(position, feature, table, refusal)
+                checked[feature.name] = self._column(position, feature, columns[position], table, refusal)
         refusal.settle()
         tensors: dict[str, Array] = {}
         for tensor, features in self._packer.layout:
@@ -46,14 +58,15 @@ class TableReader:
             tensors[tensor.name] = self._packer.tensor(tensor, features, checked) if whole is None else whole
         return Batch(tensors, table.rows)
 
-    def _matrix(self, tensor: Tensor, features: Sequence[Feature], table: Table) -> Array | None:
+    def _matrix(self, tensor: Tensor, features: Sequence[Feature], columns: Sequence[Sequence[Any]]) -> Array | None:
         matrix = self._matrices.get(tensor.name)
         if matrix is None:
             return None
-        return matrix.read([table.columns[self._positions[feature.name]] for feature in features])
+        return matrix.read([columns[self._positions[feature.name]] for feature in features])
 
-    def _column(self, position: int, feature: Feature, table: Table, refusal: Refusal) -> Sequence[Any] | Array:
-        values = table.columns[position]
+    def _column(
+        self, position: int, feature: Feature, values: Sequence[Any], table: Table, refusal: Refusal
+    ) -> Sequence[Any] | Array:
         if not feature.shape and (array := self._scalars[feature.name].read(values)) is not None:
             return array
         passed, errors, count = validate(self._adapters[position], values, refusal.room)

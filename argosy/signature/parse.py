@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -21,13 +22,23 @@ Locate = Callable[[int, int], list[str | int]]
 class Table:
     """Raw values by column, in the signature's order; `locate(column, row)` tells where one was written.
 
-    `named` says that the place holds the column's name, so that a message need not.
+    `named` says that the place holds the column's name, so that a message need not. `flat` are the values row by row,
+    where the request came by rows.
     """
 
-    columns: Sequence[Sequence[Any]]
     rows: int
     locate: Locate
+    given: Sequence[Sequence[Any]] = ()
+    flat: list[Any] | None = None
     named: bool = True
+
+    @property
+    def columns(self) -> Sequence[Sequence[Any]]:
+        """The values by column."""
+        if self.flat is None:
+            return self.given
+        width = len(self.flat) // self.rows
+        return [self.flat[column::width] for column in range(width)]
 
 
 class RequestParser:
@@ -66,7 +77,7 @@ class RequestParser:
                 refusal.add(["columns", name], message, "column_length")
         refusal.settle()
         self._check_count("columns", count, max_rows)
-        return Table(list(self._record(value)), count, lambda column, row: ["columns", self._names[column], row])
+        return Table(count, lambda column, row: ["columns", self._names[column], row], list(self._record(value)))
 
     def _from_rows(self, value: Any, max_rows: int) -> Table:  # noqa: ANN401 - any JSON
         if not isinstance(value, list):
@@ -81,9 +92,8 @@ class RequestParser:
                 records = []
         if not records:
             raise self._wrong_rows(value)
-        return Table(
-            list(zip(*records, strict=True)), len(value), lambda column, row: ["rows", row, self._names[column]]
-        )
+        flat = list(records[0] if len(records) == 1 else chain.from_iterable(records))
+        return Table(len(value), lambda column, row: ["rows", row, self._names[column]], flat=flat)
 
     def _wrong_rows(self, rows: list[Any]) -> Exception:
         refusal = Refusal()
@@ -101,7 +111,8 @@ class RequestParser:
         width = len(self._names)
         if set(map(type, value)) != {list} or set(map(len, value)) != {width}:
             raise self._wrong_data(value)
-        return Table(list(zip(*value, strict=True)), len(value), lambda column, row: ["data", row, column], named=False)
+        flat = value[0] if len(value) == 1 else list(chain.from_iterable(value))
+        return Table(len(value), lambda column, row: ["data", row, column], flat=flat, named=False)
 
     def _wrong_data(self, rows: list[Any]) -> Exception:
         refusal = Refusal()

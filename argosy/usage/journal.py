@@ -10,6 +10,7 @@ A live process holds a lock on its segment; a segment without one belongs to a p
 import errno
 import fcntl
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -74,11 +75,14 @@ class Segment:
     id: UUID
     path: Path
 
-    def entries(self) -> Iterator[Entry]:
-        """Read the entries; a last line that was cut off belongs to a call that was never answered."""
-        for line in self.path.read_bytes().split(b"\n")[:-1]:
+    def entries(self) -> Iterator[tuple[Entry, int]]:
+        """Read the entries, each with how often it is there.
+
+        A last line that was cut off belongs to a call that was never answered.
+        """
+        for line, count in Counter(self.path.read_bytes().split(b"\n")[:-1]).items():
             try:
-                yield Entry.parse(line.decode())
+                yield Entry.parse(line.decode()), count
             except ValueError:
                 log.exception("usage_entry_unreadable", segment=self.path.name)
 

@@ -109,10 +109,10 @@ class Meter:
 def _sum(segment: Segment) -> list[dict[str, Any]]:
     calls: Counter[tuple[tuple[str, Any], ...]] = Counter()
     rows: Counter[tuple[tuple[str, Any], ...]] = Counter()
-    for entry in segment.entries():
+    for entry, count in segment.entries():
         fields = asdict(entry)
         amount = fields.pop("rows")
         key = tuple(fields.items())
-        calls[key] += 1
-        rows[key] += amount
+        calls[key] += count
+        rows[key] += amount * count
     return [{**dict(key), "calls": count, "rows": rows[key]} for key, count in calls.items()]
