@@ -213,11 +213,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()  # nobody asked anything, or was answered long ago
 
 
-def guarded(head_timeout: float) -> type[GuardedProtocol]:
-    """Return the protocol with a time limit, as uvicorn's `http` option takes it."""
-    return type("Protocol", (GuardedProtocol,), {"head_timeout": head_timeout})
-
-
 def fault_of(
     method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]], *, upgrade: bool
 ) -> ArgosyError | None:

@@ -35,10 +35,10 @@ class FastProtocol(GuardedProtocol):
         self._start = START
         self._raw_head: bytes | None = None  # of the message that began with the bytes received last
         self._beyond_head = 0
-        self._reading: tuple[Access, Head] | None = None  # whose body is being read
+        self._reading: tuple[Access, Head, bytes] | None = None  # whose body is being read
         self._chunks: list[bytes] = []
         self._missing = 0
-        self._pending: tuple[Head, bytes] | None = None  # taken, and not answered yet
+        self._pending: tuple[bytes, bytes] | None = None  # head and body of what was taken, and not answered yet
         self._taken: tuple[Lane, Call] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -80,7 +80,7 @@ class FastProtocol(GuardedProtocol):
                     access, head = known
                     if self.fast.holds(access):
                         self._unset_keepalive_if_required()
-                        self._submit(access, head, data[end + 4 :])
+                        self._submit(access, head, self._raw_head, data[end + 4 :])
                         return
                     del self.heads[self._raw_head]
         super().data_received(data)
@@ -109,7 +109,7 @@ class FastProtocol(GuardedProtocol):
                 self.heads.clear()
             self.heads[raw] = (access, head)
         self._part = Part.BODY
-        self._reading, self._chunks, self._missing = (access, head), [], head.length
+        self._reading, self._chunks, self._missing = (access, head, raw), [], head.length
         self._unwatch()
         self._deadline = self.loop.call_later(self.body_timeout + head.length / MIN_BODY_RATE, self._body_overdue)
 
@@ -126,10 +126,10 @@ class FastProtocol(GuardedProtocol):
         if self._reading is None:
             super().on_message_complete()
             return
-        access, head = self._reading
+        access, head, raw = self._reading
         self._reading, self._part = None, Part.NOTHING
         self._unwatch()
-        self._submit(access, head, b"".join(self._chunks))
+        self._submit(access, head, raw, b"".join(self._chunks))
 
     def resume_writing(self) -> None:
         """Go on with what was held while the client did not read."""
@@ -143,8 +143,8 @@ class FastProtocol(GuardedProtocol):
         else:
             super().shutdown()
 
-    def _submit(self, access: Access, head: Head, body: bytes) -> None:
-        self._pending = (head, body)
+    def _submit(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
+        self._pending = (raw, body)
         self._taken = self.fast.submit(access, body, head.request_id, self._reply)
         if self._taken is None:
             self.loop.call_soon(self._go_the_long_way)
@@ -198,16 +198,11 @@ class FastProtocol(GuardedProtocol):
         """Give the request to the application after all, as it came."""
         if self._pending is None or self.transport.is_closing():
             return
-        head, body = self._pending
+        raw, body = self._pending
         self._pending = None
-        lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (head.url.encode(), head.host.encode("latin-1"))]
-        lines.append(b"authorization: Bearer %b\r\ncontent-type: application/json\r\n" % head.key.encode())
-        if head.request_id is not None:
-            lines.append(b"x-request-id: %b\r\n" % head.request_id.encode())
-        lines.append(b"content-length: %d\r\n\r\n" % head.length)
         self._slowly = True
         self._raw_head = None
-        super().data_received(b"".join([*lines, body]))
+        super().data_received(raw + END + body)
         if self._held:
             self.loop.call_soon(self._go_on)
 

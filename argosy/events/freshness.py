@@ -25,7 +25,7 @@ class Freshness:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._elsewhere = 0
-        self._seen: set[UUID] | None = None
+        self._seen: set[UUID] = set()
 
     @property
     def stamp(self) -> int:
@@ -35,18 +35,18 @@ class Freshness:
     async def run(self) -> None:
         """Look for changes of other processes until cancelled."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.look()
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be believed meanwhile
                 log.warning("freshness_unknown", error=repr(error))
                 self._elsewhere += 1
+            await asyncio.sleep(POLL_SECONDS)
 
     async def look(self) -> None:
         """Look once."""
         since = UUID(int=int((time.time() - LATE_SECONDS) * 1000) << 80)
         async with self._database.read() as session:
             found = set(await EventRepository(session).changes(since, HARMLESS))
-        if self._seen is not None and not found <= self._seen:
+        if not found <= self._seen:
             self._elsewhere += 1
         self._seen = found

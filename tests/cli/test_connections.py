@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,12 +17,15 @@ import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from argosy.cli.connections import MAX_FIELDS, MAX_HEAD, MAX_TARGET, guarded
+from argosy.cli.connections import MAX_FIELDS, MAX_HEAD, MAX_TARGET
+from argosy.cli.fast_connections import fast
 from argosy.kit.web.middleware import BodyTimeoutMiddleware
+from argosy.serving.fast_path import FastPath
 from tests.support.servers import ServerProcess
 from tests.support.sockets import Reply, connection, listen, talk
 
 TIMEOUT = 0.3
+NO_PREDICTIONS = cast("FastPath", None)  # it is asked about nothing else
 DELAYS = {"/soon": TIMEOUT / 3, "/long": TIMEOUT * 1.7}
 HOST = b"Host: argosy.test\r\n"
 CLOSE = b"Connection: close\r\n"
@@ -88,7 +92,7 @@ def running() -> Iterator[Small]:
     config = uvicorn.Config(
         BodyTimeoutMiddleware(app, TIMEOUT),
         port=0,
-        http=guarded(TIMEOUT),
+        http=fast(NO_PREDICTIONS, TIMEOUT, TIMEOUT),
         lifespan="off",
         log_config=None,
         timeout_keep_alive=1,
