@@ -59,7 +59,7 @@ from argosy.registry.sandbox import Sandbox
 from argosy.registry.tasks import Registrar
 from argosy.registry.versions import JOB_KIND
 from argosy.serving.fast_path import FastPath
-from argosy.serving.protocols import typed
+from argosy.serving.protocols import oip, typed
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
@@ -100,6 +100,8 @@ def unconfigured() -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(_api())
+    app.include_router(oip.public)
+    app.include_router(oip.router)
     app.include_router(docs.router)
     docs.mount_assets(app)
     problems.install(app)

@@ -30,6 +30,7 @@ from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import Signature
+from argosy.signature.tensors import Batch
 from argosy.usage.service import Meter
 
 POOL_FACTOR = 4
@@ -42,6 +43,7 @@ class ServingService:
     def __init__(self, database: Database, store: ArtifactStore, meter: Meter, settings: ServingSettings) -> None:
         self._database = database
         self._store = store
+        self._meter = meter
         self._answerer = Answerer(meter)
         self._limits = BatchingLimits(
             settings.batch_rows, settings.queue_rows, workers=settings.threads, timeout=settings.timeout
@@ -114,6 +116,12 @@ class ServingService:
         except asyncio.CancelledError:
             lane.abandon(call)
             raise
+
+    async def infer(self, principal: Principal, target: Target, batch: Batch) -> Outputs:
+        """Return the outputs as the model gives them, and meter the call; raises what `Lane.infer` raises."""
+        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows)
+        self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
+        return outputs
 
     async def lane(self, target: Target) -> Lane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""

@@ -186,6 +186,15 @@ class MatrixReader:
             return None
         return table.astype(self._type)
 
+    def read_array(self, table: Array) -> Array | None:
+        """Return the tensor of an array of rows, or None when any value is in doubt."""
+        if table.dtype.kind not in "fiu":
+            return None
+        wide = table.astype(np.float64, copy=False)
+        if not bool(((wide >= self._low[:, 0]) & (wide <= self._high[:, 0])).all()):
+            return None
+        return table.astype(self._type, order="C", copy=False)
+
     def read(self, columns: Sequence[Sequence[Any]]) -> Array | None:
         """Return the tensor of raw columns, or None when any value is in doubt."""
         flat = list(chain.from_iterable(columns))

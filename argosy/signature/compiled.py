@@ -15,6 +15,7 @@ from argosy.signature.predictions import Prediction, PredictionEncoder
 from argosy.signature.schema import Schema, check_carrier, nested_schema, row_model, scalar_type
 from argosy.signature.spec import DType, Feature, Signature
 from argosy.signature.tensors import Batch
+from argosy.signature.whole import TensorReader
 
 
 class CompiledSignature:
@@ -44,6 +45,7 @@ class CompiledSignature:
         self._parser = RequestParser([feature.name for feature in signature.inputs], batched=signature.batched)
         self._reader = TableReader(signature, self.row_model, scalars)
         self._encoder = PredictionEncoder(signature)
+        self._tensors = TensorReader(signature, self._read_columns)
 
     def parse(self, body: bytes, *, max_rows: int) -> Batch:
         """Read a JSON request into tensors; raises `InvalidInput`."""
@@ -54,8 +56,18 @@ class CompiledSignature:
 
         NaN stands for null here, as it does in data frames and arrays.
         """
+        return self._read_columns(columns, None)
+
+    def _read_columns(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], max_rows: int | None) -> Batch:
         listed = {name: self._listed(name, values) for name, values in columns.items()}
-        return self._reader.read(self._parser.from_columns(listed))
+        return self._reader.read(self._parser.from_columns(listed, max_rows))
+
+    def check_tensors(self, tensors: Mapping[str, NDArray[Any]], *, max_rows: int) -> Batch:
+        """Check tensors as a client of an inference protocol gives them; raises `InvalidInput`.
+
+        They are the model's own, by name, or one for each feature. NaN stands for null.
+        """
+        return self._tensors.read(tensors, max_rows)
 
     def _listed(self, name: str, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
         listed: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)

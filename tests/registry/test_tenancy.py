@@ -11,7 +11,8 @@ from tests.support.callers import Caller
 from tests.support.models import pushed
 
 OPEN = {
-    "/healthz", "/readyz", "/api/v1/auth/register", "/api/v1/auth/token", "/api/v1/auth/login", "/api/v1/auth/jwks",
+    "/healthz", "/readyz", "/v2", "/v2/health/live", "/v2/health/ready",
+    "/api/v1/auth/register", "/api/v1/auth/token", "/api/v1/auth/login", "/api/v1/auth/jwks",
     "/api/v1/auth/email/verify", "/api/v1/auth/password/reset", "/api/v1/auth/oidc/{provider}",
     "/api/v1/auth/oidc/{provider}/callback",
 }  # fmt: skip
@@ -63,6 +64,7 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         "provider": "none",
         "name": "sizes",
         "number": "1",
+        "version": "1",
         "alias": "live",
         "job_id": version["job_id"],
         "key_id": owner.key_id,
@@ -108,8 +110,8 @@ async def test_a_public_model_is_seen_and_called_but_not_changed(owner: Caller, 
 
 
 async def test_every_route_needs_credentials_except_a_few(app: FastAPI, client: httpx2.AsyncClient) -> None:
-    assert len(OPEN) <= 10
-    values = {"org": "a", "name": "b", "number": "1", "alias": "c"}
+    assert len(OPEN) <= 13
+    values = {"org": "a", "name": "b", "number": "1", "version": "1", "alias": "c"}
     for method, path in routes(app):
         if path in OPEN:
             continue

@@ -48,7 +48,7 @@ def writable(app: FastAPI) -> list[tuple[str, str, set[str]]]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-            if schema is None or path.endswith("/predict"):
+            if schema is None or path.endswith(("/predict", "/infer")):
                 continue
             references = re.findall(r"#/components/schemas/(\w+)", json.dumps(schema))
             known = [set(document["components"]["schemas"][name]["properties"]) for name in references]

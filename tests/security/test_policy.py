@@ -63,8 +63,7 @@ async def denied(caller: Caller, method: str, path: str, headers: dict[str, str]
     options: dict[str, Any] = {"json": {}} if method in {"POST", "PUT", "PATCH"} else {}
     if path.endswith(("/token", "/revoke", "/introspect")):
         options = {"data": {"token": "x"}}
-    bearer = {"Authorization": f"Bearer {caller.token}"}
-    response = await caller.http.request(method, filled, headers=bearer | headers, **options)
+    response = await caller.request(method, filled.removeprefix("/api/v1"), headers=headers, **options)
     assert response.status_code != 401, (method, path, response.text)
     if response.status_code == 403:
         return str(response.json().get("required_scope"))

@@ -77,6 +77,8 @@ def problem_of(
     }
     if errors:
         body["errors"] = [{"loc": [*item["loc"]], "msg": item["msg"], "type": item["type"]} for item in errors]
+    if path.startswith("/v2/"):
+        body["error"] = body["detail"]  # what clients of the Open Inference Protocol read
     if request_id := context.request_id():
         body["request_id"] = request_id
     return Problem(body | dict(extensions or {}), status_code=status, headers=dict(headers or {}))
