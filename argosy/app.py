@@ -59,7 +59,7 @@ from argosy.registry.sandbox import Sandbox
 from argosy.registry.tasks import Registrar
 from argosy.registry.versions import JOB_KIND
 from argosy.serving.fast_path import FastPath
-from argosy.serving.protocols import oip, typed
+from argosy.serving.protocols import oip, stream, typed
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
@@ -68,7 +68,8 @@ from argosy.usage import router as usage
 from argosy.usage.journal import Journal
 from argosy.usage.service import Meter
 
-UPLOADS = (re.compile(r"/api/v1/models/[^/]+/[^/]+/versions"),)
+UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
+STREAMS = re.compile(r"/api/v1/models/[^/]+/[^/]+/predict/stream")
 DISPATCH_POLL = 1.0
 MAINTENANCE_INTERVAL = 300.0
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Organization")
@@ -118,7 +119,7 @@ def configure(app: FastAPI, settings: Settings) -> None:
 def _guard(app: FastAPI, settings: Settings) -> None:
     """Put what protects every route before them; the last one added meets a request first."""
     limits, network = settings.limits, settings.network
-    app.add_middleware(BodyLimitMiddleware, limits.body_bytes, limits.upload_bytes, UPLOADS)
+    app.add_middleware(BodyLimitMiddleware, limits.body_bytes, {UPLOADS: limits.upload_bytes, STREAMS: None})
     app.add_middleware(BodyTimeoutMiddleware, network.body_timeout)
     if network.origins:
         app.add_middleware(
@@ -155,6 +156,7 @@ def _api() -> APIRouter:
         models.router,
         versions.router,
         typed.router,
+        stream.router,
         jobs.router,
         usage.router,
     ):

@@ -29,6 +29,7 @@ from argosy.serving.sample import ROWS, sample_tensors
 from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
+from argosy.signature.predictions import Prediction
 from argosy.signature.spec import Signature
 from argosy.signature.tensors import Batch
 from argosy.usage.service import Meter
@@ -122,6 +123,15 @@ class ServingService:
         outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows)
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
         return outputs
+
+    async def predict_rows(self, principal: Principal, target: Target, batch: Batch) -> list[Prediction]:
+        """Answer rows that came one by one, and meter each as a call; raises what `Lane.infer` raises."""
+        signature = await self.signature(target)
+        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows)
+        predictions = signature.encode(outputs, batch.rows)
+        entry = Meter.entry(principal, target.model_id, target.model, target.number, 1)
+        self._meter.record(entry * batch.rows)
+        return predictions
 
     async def lane(self, target: Target) -> Lane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""

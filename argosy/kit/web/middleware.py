@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -96,14 +96,13 @@ class TooLarge(HTTPException):
 class BodyLimitMiddleware:
     """Bounds bodies before and while they are read, and refuses those that come compressed or with NUL in the URL.
 
-    `uploads` are the paths with the larger limit.
+    `larger` are paths with limits of their own; None is none, for what is read piece by piece.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, upload_limit: int, uploads: Sequence[re.Pattern[str]]) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[re.Pattern[str], int | None]) -> None:
         self._app = app
         self._limit = limit
-        self._upload_limit = upload_limit
-        self._uploads = uploads
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -121,15 +120,17 @@ class BodyLimitMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > limit:
+            if limit is not None and seen > limit:
                 raise TooLarge(limit)
             return message
 
         await self._app(scope, bounded, send)
 
-    def _limit_of(self, scope: Scope) -> int:
-        upload = scope["method"] == "POST" and any(pattern.fullmatch(scope["path"]) for pattern in self._uploads)
-        return self._upload_limit if upload else self._limit
+    def _limit_of(self, scope: Scope) -> int | None:
+        for pattern, limit in self._larger.items() if scope["method"] == "POST" else ():
+            if pattern.fullmatch(scope["path"]):
+                return limit
+        return self._limit
 
 
 class BodyTimeoutMiddleware:
@@ -169,13 +170,13 @@ class BodyTimeoutMiddleware:
         await self._app(scope, timely, send)
 
 
-def _refuse(scope: Scope, limit: int) -> ArgosyError | None:
+def _refuse(scope: Scope, limit: int | None) -> ArgosyError | None:
     headers = Headers(scope=scope)
     if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
         return BadRequest("the URL must not hold the NUL character")
     if headers.get("content-encoding", "identity").lower() != "identity":
         return UnsupportedMediaType("send the body without Content-Encoding")
     length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length[:20]) > limit:
+    if limit is not None and length.isdecimal() and int(length[:20]) > limit:
         return ContentTooLarge(f"the body may have at most {limit} bytes", limit=limit)
     return None

@@ -137,6 +137,15 @@ async def current_principal(
     return principal
 
 
+async def identified(request: Request) -> Principal:
+    """Return who sends a request that was let in before, as it is now; raises `Unauthenticated`."""
+    authenticator: Authenticator = request.app.state.authenticator
+    credentials = read_credentials(request, request.headers.get("x-organization"))
+    if credentials is None:
+        raise Unauthenticated
+    return await authenticator.authenticate(credentials)
+
+
 async def authenticate(request: Request, organization: str | None) -> Principal:
     """Return who is calling, counted against the limits of the caller; of its address when nobody is known."""
     state = request.app.state
