@@ -77,12 +77,9 @@ class FastProtocol(GuardedProtocol):
                 self._raw_head, self._beyond_head = data[:end], len(data) - end - 4
                 known = self.heads.get(self._raw_head)
                 if known is not None and self._beyond_head == known[1].length and not self._is_over():
-                    access, head = known
-                    if self.fast.holds(access):
-                        self._unset_keepalive_if_required()
-                        self._submit(access, head, self._raw_head, data[end + 4 :])
-                        return
-                    del self.heads[self._raw_head]
+                    self._unset_keepalive_if_required()
+                    self._take(*known, self._raw_head, data[end + 4 :])
+                    return
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
@@ -129,7 +126,7 @@ class FastProtocol(GuardedProtocol):
         access, head, raw = self._reading
         self._reading, self._part = None, Part.NOTHING
         self._unwatch()
-        self._submit(access, head, raw, b"".join(self._chunks))
+        self._take(access, head, raw, b"".join(self._chunks))
 
     def resume_writing(self) -> None:
         """Go on with what was held while the client did not read."""
@@ -143,8 +140,28 @@ class FastProtocol(GuardedProtocol):
         else:
             super().shutdown()
 
-    def _submit(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
+    def _take(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
         self._pending = (raw, body)
+        if self.fast.holds(access):
+            self._submit(access, head, body)
+        else:
+            renewal = self.fast.renew(head)
+            renewal.add_done_callback(
+                lambda done: self._renewed(None if done.cancelled() else done.result(), head, raw, body)
+            )
+
+    def _renewed(self, access: Access | None, head: Head, raw: bytes, body: bytes) -> None:
+        if self.transport.is_closing():
+            self._pending = None
+        elif access is None or not self.fast.holds(access):
+            self.heads.pop(raw, None)
+            self._go_the_long_way()
+        else:
+            if raw in self.heads:
+                self.heads[raw] = (access, head)
+            self._submit(access, head, body)
+
+    def _submit(self, access: Access, head: Head, body: bytes) -> None:
         self._taken = self.fast.submit(access, body, head.request_id, self._reply)
         if self._taken is None:
             self.loop.call_soon(self._go_the_long_way)
@@ -203,6 +220,8 @@ class FastProtocol(GuardedProtocol):
         self._slowly = True
         self._raw_head = None
         super().data_received(raw + END + body)
+        if self._leaving:
+            super().shutdown()
         if self._held:
             self.loop.call_soon(self._go_on)
 

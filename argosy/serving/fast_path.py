@@ -81,17 +81,16 @@ class FastPath:
         self._known: dict[tuple[str, str], Access] = {}
         self._allowances: dict[object, Allowance] = {}
         self._learning: dict[tuple[str, str], float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: dict[tuple[str, str], asyncio.Task[Access | None]] = {}
 
     def find(self, head: Head) -> Access | None:
-        """Return what is known of a request; when nothing is, it is looked up for the next one."""
+        """Return what is known of a request, fresh or not; when nothing is, it is looked up for the next one."""
         if head.length > self.max_body or not self._hosts.are_ours(head.host):
             return None
         access = self._known.get((head.url, head.key))
-        if access is not None and self.holds(access):
-            return access
-        self._learn(head)
-        return None
+        if access is None:
+            self._learn(head)
+        return access
 
     def holds(self, access: Access) -> bool:
         """Tell whether what is known may be believed."""
@@ -139,23 +138,36 @@ class FastPath:
         if len(self._learning) >= CAPACITY:
             self._learning.clear()
         self._learning[which] = moment + PATIENCE_SECONDS
-        task = asyncio.create_task(self._look_up(head))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.renew(head)
 
-    async def _look_up(self, head: Head) -> None:
+    def renew(self, head: Head) -> asyncio.Task[Access | None]:
+        """Look up again what is no longer believed: once, however many requests wait for it.
+
+        What comes of it may be out of date already for a request that came later: ask `holds`.
+        """
+        which = (head.url, head.key)
+        task = self._looking.get(which)
+        if task is None:
+            task = self._looking[which] = asyncio.create_task(self._look_up(head))
+            task.add_done_callback(lambda _: self._looking.pop(which, None))
+        return task
+
+    async def _look_up(self, head: Head) -> Access | None:
+        which, access = (head.url, head.key), None
         try:
             access = await self._access(head)
         except ArgosyError:
-            return  # the long way says why
+            pass  # the long way says why
         except Exception:
             log.exception("fast_path_lookup_failed")
-            return
-        if access is not None:
-            if len(self._known) >= CAPACITY:
-                self._known.clear()
-            self._known[head.url, head.key] = access
-            self._learning.pop((head.url, head.key), None)
+        if access is None:
+            self._known.pop(which, None)
+            return None
+        if len(self._known) >= CAPACITY:
+            self._known.clear()
+        self._known[which] = access
+        self._learning.pop(which, None)
+        return access
 
     async def _access(self, head: Head) -> Access | None:
         stamp, ends = self.freshness.stamp, time.monotonic() + BELIEVED_SECONDS

@@ -41,10 +41,13 @@ class FastPathMiddleware:
             await self._app(scope, receive, send)
             return
         messages = await self._read(receive)
+        if not self._fast.holds(access):
+            access = await asyncio.shield(self._fast.renew(head))
         body = b"".join([message.get("body", b"") for message in messages])
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         taken = None
-        if len(body) == head.length and not messages[-1].get("more_body"):
+        whole = len(body) == head.length and not messages[-1].get("more_body")
+        if whole and access is not None and self._fast.holds(access):
             taken = self._fast.submit(access, body, head.request_id, answered.set_result)
         reply = await _reply(answered, receive, *taken) if taken else None
         if reply is None or isinstance(reply.result, Exception):
