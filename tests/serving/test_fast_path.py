@@ -74,6 +74,7 @@ async def test_both_ways_answer_alike(app: FastAPI, client: httpx2.AsyncClient, 
         assert fast.headers[name] == long.headers[name], name
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_wrong_input_is_told_the_same(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> None:
     await pushed(owner)
     await warmed(app, client, owner.key)
@@ -158,6 +159,7 @@ async def test_the_limit_is_exact(app: FastAPI, client: httpx2.AsyncClient, owne
     assert int(refused.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_every_answered_call_is_counted(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> None:
     await pushed(owner)
     await warmed(app, client, owner.key)
@@ -178,6 +180,7 @@ async def test_every_answered_call_is_counted(app: FastAPI, client: httpx2.Async
     assert (await owner.get("/usage")).json()["calls"] == before + 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_mixed_calls_while_versions_are_swapped_are_all_right(
     app: FastAPI, client: httpx2.AsyncClient, owner: Caller
 ) -> None:
