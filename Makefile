@@ -55,8 +55,8 @@ check: lint types ## Everything but the tests
 migrate: $(STAMP) ## Bring the database of the settings up to date
 	@$(RUN) argosy db upgrade
 
-bench: $(STAMP) ## Compare predictions with a hand-written FastAPI application
-	@$(RUN) python -m bench.predict $(ARGS)
+bench: $(STAMP) ## Compare predictions with other model servers; `make bench ARGS="--peers argosy,bare"`
+	@UV=$(abspath $(UV)) $(RUN) python -m bench $(ARGS)
 
 docs: $(STAMP) ## Check the documentation: links, snippets, generated tables
 	@$(RUN) python -m tools.check_docs
@@ -67,5 +67,5 @@ format: $(STAMP) ## Format the code
 
 clean: ## Remove everything that is made
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
-	@rm -rf argosy-data dist build htmlcov
+	@rm -rf argosy-data dist build htmlcov .bench
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
