@@ -13,6 +13,7 @@ from argosy.demo.server import running_server
 from bench.peers.base import Call, Command, Launch, encode, flat
 from bench.workloads import Case, Matrix
 
+MOST_COLUMNS = 1000
 PERSON, PASSWORD = "bench", "a sentence makes a good one"
 
 
@@ -39,7 +40,7 @@ class Argosy:
     def call(self, case: Case, mode: str, rows: Matrix) -> Call:
         """Send rows in the signature's order, or by name."""
         key = json.loads((case.folder / "argosy" / "key.json").read_text())
-        values = rows.tolist()
+        values = [[row] for row in rows.tolist()] if is_tensor(case) else rows.tolist()
         named = {"rows": [dict(zip(names(case), row, strict=True)) for row in values]}
         body = encode(named if mode == "named" else {"data": values})
         return Call(f"/api/v1/models/{PERSON}/model/predict", body, {"Authorization": f"Bearer {key}"})
@@ -49,9 +50,14 @@ class Argosy:
         return flat(answer["predictions"])
 
 
+def is_tensor(case: Case) -> bool:
+    """Whether the features are one input: nobody names thousands, and a push would probe each of them."""
+    return case.workload.features > MOST_COLUMNS
+
+
 def names(case: Case) -> list[str]:
-    """Return names for the features."""
-    return [f"feature_{index}" for index in range(case.workload.features)]
+    """Return the names of the inputs."""
+    return ["X"] if is_tensor(case) else [f"feature_{index}" for index in range(case.workload.features)]
 
 
 def push(url: str, case: Case) -> str:
@@ -61,6 +67,9 @@ def push(url: str, case: Case) -> str:
     with Client(url, username=PERSON, password=PASSWORD) as person:
         key = person.create_api_key("bench", ["models:read", "models:write", "predict"]).key or ""
     with Client(url, api_key=key, organization=PERSON) as client:
-        sample = dict(zip(names(case), case.inputs[0].T.tolist(), strict=True))
-        client.push(joblib.load(case.estimator), name="model", sample=sample)
+        if is_tensor(case):
+            client.push(case.onnx, name="model")
+        else:
+            sample = dict(zip(names(case), case.inputs[0].T.tolist(), strict=True))
+            client.push(joblib.load(case.estimator), name="model", sample=sample)
     return key
