@@ -231,6 +231,7 @@ class ServingSettings(BaseModel):
     threads: int = Field(2, gt=0, description="Runs of one model at once in one process.")
     batch_rows: int = Field(256, gt=0, description="Rows of several requests run together at most.")
     queue_rows: int = Field(20_000, gt=0, description="Rows that may wait for one model; above, the answer is 503.")
+    queue_bytes: Bytes = Field(256 * 2**20, description="Bytes that may wait for one model; above, the answer is 503.")
 
 
 class ConversionSettings(BaseModel):

@@ -4,22 +4,35 @@ A client sends the same head over and over, but for the length of the body. A he
 a prediction the fast path takes, is recognized by its bytes and not parsed again.
 """
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from argosy.cli.connections import GuardedProtocol, Part, fault_of
 from argosy.kit.errors import RequestTimeout
 from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
 from argosy.serving.answers import Call
 from argosy.serving.batching import Lane
-from argosy.serving.fast_path import Access, FastPath, Reply
+from argosy.serving.fast_path import Access, FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.protocols.fast import FIXED
+from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
 
 END = b"\r\n\r\n"
 MOST_HELD = 256 * 1024
 MOST_HEADS = 10_000
-START = b"HTTP/1.1 200 OK\r\n" + b"".join(name + b": " + value + b"\r\n" for name, value in FIXED)
-SECURE_START = START + b"strict-transport-security: " + HSTS.encode() + b"\r\n"
+SECURE = b"strict-transport-security: " + HSTS.encode() + b"\r\n"
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+
+
+def _start(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return STATUS_LINE[status] + _lines(FIXED) + _lines(headers)
+
+
+START = _start(200, [(b"content-type", b"application/json")])
 
 
 class FastProtocol(GuardedProtocol):
@@ -32,13 +45,15 @@ class FastProtocol(GuardedProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
         super().__init__(*args, **options)
-        self._start = START
+        self._secure = b""
         self._raw_head: bytes | None = None  # of the message that began with the bytes received last
         self._beyond_head = 0
         self._reading: tuple[Access, Head, bytes] | None = None  # whose body is being read
         self._chunks: list[bytes] = []
         self._missing = 0
-        self._pending: tuple[bytes, bytes] | None = None  # head and body of what was taken, and not answered yet
+        self._pending: tuple[Access, Head, bytes, bytes] | None = (
+            None  # what was taken and not answered, with its bytes
+        )
         self._taken: tuple[Lane, Call] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -49,7 +64,7 @@ class FastProtocol(GuardedProtocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         """Begin."""
         super().connection_made(transport)
-        self._start = SECURE_START if self.scheme == "https" else START
+        self._secure = SECURE if self.scheme == "https" else b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what nobody waits for."""
@@ -141,7 +156,7 @@ class FastProtocol(GuardedProtocol):
             super().shutdown()
 
     def _take(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
-        self._pending = (raw, body)
+        self._pending = (access, head, raw, body)
         if self.fast.holds(access):
             self._submit(access, head, body)
         else:
@@ -162,34 +177,45 @@ class FastProtocol(GuardedProtocol):
             self._submit(access, head, body)
 
     def _submit(self, access: Access, head: Head, body: bytes) -> None:
-        self._taken = self.fast.submit(access, body, head.request_id, self._reply)
+        self._taken = self.fast.submit(access, head, body, self._reply)
         if self._taken is None:
             self.loop.call_soon(self._go_the_long_way)
 
-    def _reply(self, reply: Reply) -> None:
+    def _reply(self, call: Call, result: bytes | Exception) -> None:
         self._taken = None
         if self.transport.is_closing():
             self._pending = None
-            return
-        if isinstance(reply.result, Exception):
+        elif isinstance(result, Exception):
+            self._refuse_call(call, result)
+        else:
+            standing = call.standing
+            assert standing is not None  # noqa: S101 - counted before it was taken
+            self.transport.write(
+                b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
+                b"ratelimit-reset: %d\r\n\r\n%b"
+                % (
+                    START if call.json_length is None else _start(200, content(call)),
+                    self._defaults(),
+                    len(result),
+                    call.request_id.encode(),
+                    standing.limit,
+                    standing.remaining,
+                    standing.reset,
+                    result,
+                )
+            )
+            self._answered()
+
+    def _refuse_call(self, call: Call, error: Exception) -> None:
+        assert self._pending is not None  # noqa: S101 - it is answered now
+        access, head, _, _ = self._pending
+        refusal = self.fast.refusal(access, head, call, error)
+        if refusal is None:
             self._go_the_long_way()
             return
-        body, standing = reply.result, reply.standing
-        self.transport.write(
-            b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
-            b"ratelimit-reset: %d\r\n\r\n%b"
-            % (
-                self._start,
-                self._defaults(),
-                len(body),
-                reply.request_id.encode(),
-                standing.limit,
-                standing.remaining,
-                standing.reset,
-                body,
-            )
-        )
-        self.server_state.total_requests += 1
+        body = bytes(refusal.body)
+        start = _start(refusal.status_code, [*headers_of(refusal), *fields(call, len(body))])
+        self.transport.write(b"%b%b\r\n%b" % (start, self._defaults(), body))
         self._answered()
 
     def _defaults(self) -> bytes:
@@ -197,11 +223,12 @@ class FastProtocol(GuardedProtocol):
         headers, shown = self.defaults
         if headers is not self.server_state.default_headers:
             headers = self.server_state.default_headers
-            shown = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+            shown = _lines(headers)
             type(self).defaults = (headers, shown)
-        return shown
+        return shown + self._secure if self._secure else shown
 
     def _answered(self) -> None:
+        self.server_state.total_requests += 1
         self._pending = None
         self._seen = self.loop.time()
         if self._leaving:
@@ -215,7 +242,7 @@ class FastProtocol(GuardedProtocol):
         """Give the request to the application after all, as it came."""
         if self._pending is None or self.transport.is_closing():
             return
-        raw, body = self._pending
+        _, _, raw, body = self._pending
         self._pending = None
         self._slowly = True
         self._raw_head = None

@@ -12,7 +12,7 @@ class TooManyRequests(ArgosyError):
     status, type, title = 429, "too-many-requests", "Too many requests"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """Where a caller is against a limit: requests allowed a minute, how many are left, seconds until all are again."""
 

@@ -8,6 +8,7 @@ from argosy.kit.rates import RateLimiter, Standing
 
 SHARES = 1000
 LOW = 4
+REFUSED_SECONDS = 1.0
 
 
 class Allowance:
@@ -24,11 +25,17 @@ class Allowance:
         self._left = 0
         self._beyond = 0
         self._ends = 0.0
+        self._refused_until = 0.0
         self._taking: asyncio.Task[None] | None = None
 
     def take(self) -> Standing | None:
-        """Count one request; None when the store has to be asked, which is then on its way."""
+        """Count one request; None when the store has to be asked, which is then on its way.
+
+        What the store refused is refused here too, for a moment.
+        """
         now = time.monotonic()
+        if now < self._refused_until:
+            return Standing(False, self._limit, 0, int(self._refused_until - now) + 1)
         if now >= self._ends:
             self._left = 0
         if self._left * LOW <= self._share and self._taking is None:
@@ -45,5 +52,7 @@ class Allowance:
                 ends = time.monotonic() + standing.reset - 1
                 self._left = self._share + (self._left if ends - self._ends < 1 else 0)
                 self._beyond, self._ends = standing.remaining, ends
+            elif not standing.remaining and not self._left:
+                self._refused_until = time.monotonic() + min(standing.reset, REFUSED_SECONDS)
         finally:
             self._taking = None

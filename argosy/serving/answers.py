@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 
 from pydantic_core import to_json
 
 from argosy.kit.clock import today
 from argosy.kit.principal import Principal
-from argosy.serving.batching import Ticket
+from argosy.kit.rates import Standing
+from argosy.serving.queue import Ticket
 from argosy.serving.runtime import Outputs
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
@@ -23,7 +25,7 @@ class Consumption:
         self.principal = principal
         self.target = target
         self.signature = signature
-        self.head = b'","model":%b,"version":%d,"predictions":' % (to_json(target.model), target.number)
+        self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
         self._entries: dict[int, bytes] = {}
 
@@ -39,15 +41,38 @@ class Consumption:
         return found
 
 
+class Asked(Protocol):
+    """What a request of another protocol wants of the outputs."""
+
+    def body(self, outputs: Outputs) -> tuple[bytes, int | None]:
+        """Return the body of the answer, and the length of its JSON when more follows it."""
+        ...
+
+
+class Timer(Protocol):
+    """What counts the time of answered calls."""
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class Call(Ticket):
-    """A typed prediction on its way; `deliver` takes the body of the answer, or the error."""
+    """A prediction on its way; `deliver` takes it with the body of its answer, or the error.
+
+    `asked` is None for the typed protocol. `standing` is the caller's, where it was counted already.
+    """
 
     consumption: Consumption
     prediction_id: str
     request_id: str
     started: float
-    deliver: Callable[[bytes | Exception], None]
+    deliver: Callable[["Call", bytes | Exception], None]
+    asked: Asked | None = None
+    standing: Standing | None = None
+    timed: Timer | None = None
+    json_length: int | None = field(default=None, init=False)
 
 
 class Answerer:
@@ -57,42 +82,53 @@ class Answerer:
         self._meter = meter
 
     def settle(self, batch: Sequence[Ticket], result: Outputs | Exception) -> None:
-        """Answer every typed call of a batch; the others are not its business."""
-        calls = [ticket for ticket in batch if type(ticket) is Call]
+        """Answer every call of a batch; the other tickets are not its business."""
+        calls = [ticket for ticket in batch if type(ticket) is Call and not ticket.gone]
         if not calls:
             return
         try:
             if isinstance(result, Exception):
                 raise result
-            bodies = _bodies(batch, result)
+            ended = time.perf_counter()
+            bodies = _bodies(batch, result, ended)
             day = today()
             self._meter.record(b"".join([call.consumption.entry(day, call.rows) for call in calls]))
         except Exception as error:  # noqa: BLE001 - it goes to whoever called
             for call in calls:
-                call.deliver(error)
+                call.deliver(call, error)
             return
         for call, body in zip(calls, bodies, strict=True):
-            call.deliver(body)
+            if call.timed is not None:
+                call.timed.observe(ended - call.started)
+            call.deliver(call, body)
 
 
-def _bodies(batch: Sequence[Ticket], outputs: Outputs) -> list[bytes]:
-    signature = next(ticket.consumption.signature for ticket in batch if type(ticket) is Call)
-    predictions = signature.encode(outputs, sum([ticket.rows for ticket in batch]))
-    ended = time.perf_counter()
-    bodies, start = [], 0
+def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[bytes]:
+    """Return the bodies of a batch's calls; typed predictions are encoded together."""
+    texts: list[bytes] = []
+    signature = next((one.consumption.signature for one in batch if type(one) is Call and one.asked is None), None)
+    if signature is not None:
+        texts = signature.encode_json(outputs, sum([ticket.rows for ticket in batch]))
+    bodies: list[bytes] = []
+    start = 0
     for ticket in batch:
         stop = start + ticket.rows
-        if type(ticket) is Call:
-            shown = to_json(predictions[start:stop], inf_nan_mode="null")
-            bodies.append(
-                b'{"id":"%b%b%b,"latency_ms":%.3f,"request_id":"%b"}'
-                % (
-                    ticket.prediction_id.encode(),
-                    ticket.consumption.head,
-                    shown,
-                    (ended - ticket.started) * 1000,
-                    ticket.request_id.encode(),
-                )
-            )
+        if type(ticket) is Call and not ticket.gone:
+            if ticket.asked is None:
+                bodies.append(_typed(ticket, texts[start:stop], ended))
+            else:
+                own = outputs if len(batch) == 1 else {name: values[start:stop] for name, values in outputs.items()}
+                body, ticket.json_length = ticket.asked.body(own)
+                bodies.append(body)
         start = stop
     return bodies
+
+
+def _typed(call: Call, predictions: list[bytes], ended: float) -> bytes:
+    return b'{"id":"%b%b%b],"latency_ms":%.3f,"request_id":"%b"}' % (
+        call.prediction_id.encode(),
+        call.consumption.head,
+        predictions[0] if len(predictions) == 1 else b",".join(predictions),
+        (ended - call.started) * 1000,
+        call.request_id.encode(),
+    )

@@ -1,38 +1,24 @@
 """Adaptive batching: what waits for a model while it runs, or came in one turn of the event loop, runs together.
 
-Nothing waits for a timer: at low load a request runs at once and alone. Models of a few microseconds run on the event
-loop, where a change of threads would cost more than the run; the others run on threads.
+Nothing waits for a timer, unless its owner wants it: at low load a request runs at once and alone. Models of a few
+microseconds run on the event loop, where a change of threads would cost more than the run; the others run on threads.
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
 
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
+from argosy.serving.queue import FairQueue, Ticket
 from argosy.serving.runtime import OnnxRuntime, Outputs, RunFailed, Tensors
 
 INLINE_SECONDS = 300e-6
 SMOOTHING = 0.1
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """A request's place in the queue of a model."""
-
-    tensors: Tensors
-    rows: int
-    gone: bool = field(default=False, init=False)
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of a row's tensors: requests run together when they agree on them."""
-        return [array.shape[1:] for array in self.tensors.values()]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,31 +33,35 @@ Settle = Callable[[Sequence[Ticket], Outputs | Exception], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchingLimits:
-    """Bounds of one model: rows run together, rows that wait, runs at once, and seconds a run may take."""
+    """Bounds of one model: rows run together, rows and bytes that wait, runs at once, and seconds a run may take.
+
+    `wait`: seconds that a request waits for others to run with.
+    """
 
     rows: int
     queue_rows: int
+    queue_bytes: int
     workers: int
     timeout: float
+    wait: float = 0.0
 
 
 class Lane:
     """The queue of one loaded model, and its runs.
 
     `settle` is called, on the event loop, with the tickets of a batch and its outputs, or with those that failed and
-    the error. An error of one request never reaches another's.
+    the error; those that are `gone` are nobody's. An error of one request never reaches another's.
     """
 
     def __init__(self, runtime: OnnxRuntime, executor: Executor, limits: BatchingLimits, settle: Settle) -> None:
         self._runtime = runtime
         self._executor = executor
-        self._limits = limits
+        self.limits = limits
         self._settle = settle
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[Ticket] = deque()
-        self._waiting = 0
+        self._queue = FairQueue()
         self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
-        self._scheduled = False
+        self._start_is_due: asyncio.Handle | None = None
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
 
     @property
@@ -79,20 +69,30 @@ class Lane:
         """Whether nothing waits and nothing runs."""
         return not self._queue and not self._active
 
-    def submit(self, ticket: Ticket) -> None:
-        """Queue a request; raises `Overloaded` when too many rows wait already."""
-        if self._waiting + ticket.rows > self._limits.queue_rows and self._waiting:
-            raise Overloaded("too many requests wait for this model", retry_after=1)
-        self._queue.append(ticket)
-        self._waiting += ticket.rows
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._start)
+    def submit(self, ticket: Ticket, deadline: float | None = None) -> None:
+        """Queue a request, to be answered by a time of the event loop's clock if one is given.
 
-    async def infer(self, tensors: Tensors, rows: int) -> Outputs:
+        Raises `Overloaded` when too much waits already.
+
+        A full queue turns away the newest request of the caller of whom most waits, which may be this one.
+        """
+        queue = self._queue
+        if queue.rows + ticket.rows > self.limits.queue_rows or queue.bytes + ticket.size > self.limits.queue_bytes:
+            self._make_room(ticket)
+        queue.append(ticket)
+        if deadline is not None:
+            ticket.timer = self._loop.call_at(deadline, self._expire, ticket)
+        if self._start_is_due is None:
+            wait = self.limits.wait
+            self._start_is_due = self._loop.call_later(wait, self._start) if wait else self._loop.call_soon(self._start)
+        elif self.limits.wait and queue.rows >= self.limits.rows:
+            self._start_is_due.cancel()
+            self._start_is_due = self._loop.call_soon(self._start)
+
+    async def infer(self, tensors: Tensors, rows: int, caller: object, deadline: float | None = None) -> Outputs:
         """Return the outputs of one request; raises `Overloaded`, `ModelRejectedInput` or `PredictionTimedOut`."""
-        waiting = Waiting(tensors, rows, self._loop.create_future())
-        self.submit(waiting)
+        waiting = Waiting(tensors, rows, caller, self._loop.create_future())
+        self.submit(waiting, deadline)
         try:
             return await waiting.outputs
         except asyncio.CancelledError:
@@ -102,16 +102,40 @@ class Lane:
     def abandon(self, ticket: Ticket) -> None:
         """Note that nobody waits for a request any more: it is dropped, and a run that is for nobody is stopped."""
         ticket.gone = True
+        if ticket.timer is not None:
+            ticket.timer.cancel()
         if ticket in self._queue:
             self._queue.remove(ticket)
-            self._waiting -= ticket.rows
         for batch, cancel in self._active:
             if all(one.gone for one in batch):
                 cancel.terminate = True
 
+    def _expire(self, ticket: Ticket) -> None:
+        self._settle([ticket], PredictionTimedOut("it was not answered in the time that the request gives"))
+        self.abandon(ticket)
+
+    def _finish(self, batch: Sequence[Ticket], result: Outputs | Exception) -> None:
+        for ticket in batch:
+            if ticket.timer is not None:
+                ticket.timer.cancel()
+        self._settle(batch, result)
+
+    def _make_room(self, ticket: Ticket) -> None:
+        queue, limits = self._queue, self.limits
+        refused = Overloaded("too many requests wait for this model", retry_after=1)
+        while queue and (
+            queue.rows + ticket.rows > limits.queue_rows or queue.bytes + ticket.size > limits.queue_bytes
+        ):
+            greediest = queue.greediest()
+            if queue.waiting(ticket.caller) + ticket.rows >= queue.waiting(greediest):
+                raise refused
+            dropped = queue.newest(greediest)
+            queue.remove(dropped)
+            self._finish([dropped], refused)
+
     def _start(self) -> None:
-        self._scheduled = False
-        while self._queue and len(self._active) < self._limits.workers:
+        self._start_is_due = None
+        while self._queue and len(self._active) < self.limits.workers:
             batch, rows = self._take()
             if not self._runtime.traits.loops and self._floor + rows * self._slope <= INLINE_SECONDS:
                 self._run_here(batch, rows)
@@ -119,16 +143,16 @@ class Lane:
                 self._run_there(batch, rows)
 
     def _take(self) -> tuple[list[Ticket], int]:
-        """Take the next batch: requests of the same shapes, in order, up to the bound."""
-        first = self._queue.popleft()
-        batch, rows, shapes = [first], first.rows, first.shapes
-        while self._runtime.traits.batches and self._queue:
-            following = self._queue[0]
-            if rows + following.rows > self._limits.rows or following.shapes != shapes:
+        """Take the next batch: requests of the same shapes, in turn, up to the bound."""
+        queue, most, uniform = self._queue, self.limits.rows, self._runtime.uniform
+        first = queue.pop()
+        batch, rows, shapes = [first], first.rows, None if uniform else first.shapes
+        while self._runtime.traits.batches and queue:
+            following = queue.first()
+            if rows + following.rows > most or not (uniform or following.shapes == shapes):
                 break
-            batch.append(self._queue.popleft())
+            batch.append(queue.pop())
             rows += following.rows
-        self._waiting -= rows
         return batch, rows
 
     def _run_here(self, batch: list[Ticket], rows: int) -> None:
@@ -139,14 +163,14 @@ class Lane:
             self._failed(batch, error)
             return
         self._learn(rows, time.perf_counter() - started)
-        self._settle(batch, outputs)
+        self._finish(batch, outputs)
 
     def _run_there(self, batch: list[Ticket], rows: int) -> None:
         cancel = ort.RunOptions()
         active = (batch, cancel)
         self._active.append(active)
         running = self._loop.run_in_executor(self._executor, self._timed, batch, rows, cancel)
-        overdue = self._loop.call_later(self._limits.timeout, self._time_out, batch, cancel)
+        overdue = self._loop.call_later(self.limits.timeout, self._time_out, batch, cancel)
 
         def done(finished: asyncio.Future[tuple[Outputs, float]]) -> None:
             overdue.cancel()
@@ -159,7 +183,7 @@ class Lane:
             elif error is None:
                 outputs, seconds = finished.result()
                 self._learn(rows, seconds)
-                self._settle(batch, outputs)
+                self._finish(batch, outputs)
             self._start()
 
         running.add_done_callback(done)
@@ -171,16 +195,17 @@ class Lane:
 
     def _time_out(self, batch: list[Ticket], cancel: ort.RunOptions) -> None:
         cancel.terminate = True
-        self._settle(batch, PredictionTimedOut(f"the model took longer than {self._limits.timeout:g} s"))
+        self._finish(batch, PredictionTimedOut(f"the model took longer than {self.limits.timeout:g} s"))
 
     def _failed(self, batch: list[Ticket], error: Exception) -> None:
         if len(batch) > 1:
             for ticket in batch:
-                self._run_there([ticket], ticket.rows)
+                if not ticket.gone:
+                    self._run_there([ticket], ticket.rows)
         elif isinstance(error, RunFailed):
-            self._settle(batch, ModelRejectedInput("the model cannot run on this input", runtime_error=str(error)))
+            self._finish(batch, ModelRejectedInput("the model cannot run on this input", runtime_error=str(error)))
         else:
-            self._settle(batch, error)
+            self._finish(batch, error)
 
     def _learn(self, rows: int, seconds: float) -> None:
         if rows <= 2:  # noqa: PLR2004 - a run pads one row to two

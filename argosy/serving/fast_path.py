@@ -10,27 +10,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import uuid_utils
+from starlette.responses import Response
 
 from argosy.events.freshness import Freshness
 from argosy.kit.db.session import Database
 from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Scope
-from argosy.kit.rates import RateLimiter, Standing
+from argosy.kit.rates import RateLimiter, TooManyRequests
 from argosy.kit.web.guards import Hosts
-from argosy.kit.web.metrics import Metrics
+from argosy.kit.web.metrics import Metrics, Series
+from argosy.kit.web.problems import problem
 from argosy.kit.web.security import Authenticator, Credentials, Scheme
 from argosy.serving.allowance import Allowance
-from argosy.serving.answers import Call, Consumption
+from argosy.serving.answers import Asked, Call, Consumption
 from argosy.serving.batching import Lane
-from argosy.serving.errors import Overloaded
-from argosy.serving.heads import PATH, Head
-from argosy.serving.service import ServingService
+from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
+from argosy.serving.heads import INFER, PREDICT, Head
+from argosy.serving.protocols.oip_form import InferForm
+from argosy.serving.service import ServingService, deadline
 from argosy.settings import Settings
+from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
 
 BELIEVED_SECONDS = 30.0
 ROUTE = "/api/v1/models/{org}/{name}/predict"
+INFER_ROUTE = "/v2/models/{org}/{name}/infer"
+# Errors that say all there is to say; the others are told by the long way, which tries again.
+TOLD = (Overloaded, PredictionTimedOut, ModelRejectedInput, TooManyRequests)
 CAPACITY = 10_000
 PATIENCE_SECONDS = 1.0
 log = get_logger(__name__)
@@ -43,17 +50,11 @@ class Access:
     consumption: Consumption
     lane: Lane
     allowance: Allowance
+    form: InferForm | None  # of the inference protocol; None for the typed one
+    route: str
+    timed: Series
     stamp: int
     ends: float
-
-
-@dataclass(eq=False, slots=True)
-class Reply:
-    """The answer to a request: its body and its standing, or an error that the long way will tell."""
-
-    request_id: str
-    standing: Standing
-    result: bytes | Exception
 
 
 class FastPath:
@@ -76,8 +77,7 @@ class FastPath:
         self._rate = settings.rates.predict
         self._max_rows = settings.limits.rows
         self._hosts = Hosts(settings)
-        self._answered = metrics.requests.labels("POST", ROUTE, "200")
-        self._seconds = metrics.seconds.labels("POST", ROUTE)
+        self._metrics = metrics
         self._known: dict[tuple[str, str], Access] = {}
         self._allowances: dict[object, Allowance] = {}
         self._learning: dict[tuple[str, str], float] = {}
@@ -97,38 +97,55 @@ class FastPath:
         return access.stamp == self.freshness.stamp and time.monotonic() < access.ends
 
     def submit(
-        self, access: Access, body: bytes, request_id: str | None, answer: Callable[[Reply], None]
+        self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None]
     ) -> tuple[Lane, Call] | None:
         """Take a request: `answer` is called later, never from here. None: it has to go the long way."""
         started = time.perf_counter()
         standing = access.allowance.take()
         if standing is None:
             return None
-
-        def deliver(result: bytes | Exception) -> None:
-            if not isinstance(result, Exception):
-                self._answered.inc()
-                self._seconds.observe(time.perf_counter() - started)
-            answer(Reply(known_as, standing, result))
-
         consumption = access.consumption
         prediction_id = str(uuid_utils.uuid7())
-        known_as = request_id or prediction_id
+        known_as = head.request_id or prediction_id
+        if not standing.admitted:
+            refusal = TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
+            call = Call({}, 0, None, consumption, prediction_id, known_as, started, answer)
+            call.standing = standing
+            asyncio.get_running_loop().call_soon(answer, call, refusal)
+            return access.lane, call
+        asked: Asked | None = None
         try:
-            batch = consumption.signature.parse(body, max_rows=self._max_rows)
-            call = Call(
-                tensors=batch.tensors,
-                rows=batch.rows,
-                consumption=consumption,
-                prediction_id=prediction_id,
-                request_id=known_as,
-                started=started,
-                deliver=deliver,
-            )
-            access.lane.submit(call)
-        except (InvalidInput, Overloaded):
+            if access.form is None:
+                batch = consumption.signature.parse(body, max_rows=self._max_rows)
+            else:
+                batch, asked = access.form.read(body, head.json_length, self._max_rows)
+        except (InvalidInput, ArgosyError):
             return None
+        call = Call(
+            batch.tensors,
+            batch.rows,
+            consumption.principal.id,
+            consumption,
+            prediction_id,
+            known_as,
+            started,
+            answer,
+            asked,
+            standing,
+            access.timed,
+        )
+        try:
+            access.lane.submit(call, None if head.timeout is None else deadline(head.timeout))
+        except Overloaded as error:
+            asyncio.get_running_loop().call_soon(answer, call, error)
         return access.lane, call
+
+    def refusal(self, access: Access, head: Head, call: Call, error: Exception) -> Response | None:
+        """Return the answer to a call that failed, as the long way would word it; None when it has to go that way."""
+        if not isinstance(error, TOLD):
+            return None
+        self._metrics.requests.series("POST", access.route, error.status).observe(time.perf_counter() - call.started)
+        return problem(error, head.url.partition("?")[0], call.request_id)
 
     def _learn(self, head: Head) -> None:
         which, moment = (head.url, head.key), time.monotonic()
@@ -171,19 +188,27 @@ class FastPath:
 
     async def _access(self, head: Head) -> Access | None:
         stamp, ends = self.freshness.stamp, time.monotonic() + BELIEVED_SECONDS
-        parts = PATH.fullmatch(head.url)
+        typed = PREDICT.fullmatch(head.url)
+        parts = typed or INFER.fullmatch(head.url)
         assert parts is not None  # noqa: S101 - heads are made of what matches
         org, name, number, alias = parts.group("org", "name", "version", "alias")
         # Without an address: a key that is limited to some addresses is not for this path.
-        credentials = Credentials(Scheme.BEARER, head.key, None, None, org)
+        credentials = Credentials(Scheme.BEARER, head.key, None, None, org if typed else None)
         principal = await self._authenticator.authenticate(credentials)
         if not principal.may(Scope.PREDICT):
             return None
-        target = await self._serving.resolve(principal, org, name, int(number) if number else None, alias)
+        owner = org or principal.organization_slug
+        target = await self._serving.resolve(principal, owner, name, int(number) if number else None, alias)
         signature, lane = await self._serving.signature(target), await self._serving.lane(target)
         allowance = self._allowances.get(principal.id)
         if allowance is None:
             if len(self._allowances) >= CAPACITY:
                 self._allowances.clear()
             allowance = self._allowances[principal.id] = Allowance(self._rates, self._rate, principal)
-        return Access(Consumption(principal, target, signature), lane, allowance, stamp, ends)
+        route, form = (ROUTE, None) if typed else (INFER_ROUTE, _form(signature, org, name, target.number))
+        timed = self._metrics.requests.series("POST", route, 200)
+        return Access(Consumption(principal, target, signature), lane, allowance, form, route, timed, stamp, ends)
+
+
+def _form(signature: CompiledSignature, org: str | None, name: str, version: int) -> InferForm:
+    return InferForm(signature, name if org is None else f"{org}/{name}", version)

@@ -47,6 +47,8 @@ class OnnxRuntime:
         options.log_severity_level = 4
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._outputs = [output.name for output in self._session.get_outputs()]
+        # Whether all rows have the same shapes, whatever is asked.
+        self.uniform = all(isinstance(size, int) for one in self._session.get_inputs() for size in one.shape[1:])
         self._loops = any(operator in content for operator in LOOPS)
         self.traits = Traits()
 

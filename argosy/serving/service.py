@@ -21,9 +21,10 @@ from argosy.registry.errors import AliasNotFound
 from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
 from argosy.serving.answers import Answerer, Call, Consumption
-from argosy.serving.batching import BatchingLimits, Lane, Ticket, hand_out
+from argosy.serving.batching import BatchingLimits, Lane, hand_out
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable, NoLiveVersion
+from argosy.serving.queue import Ticket
 from argosy.serving.runtime import OnnxRuntime, Outputs, load
 from argosy.serving.sample import ROWS, sample_tensors
 from argosy.serving.target import Target
@@ -47,7 +48,11 @@ class ServingService:
         self._meter = meter
         self._answerer = Answerer(meter)
         self._limits = BatchingLimits(
-            settings.batch_rows, settings.queue_rows, workers=settings.threads, timeout=settings.timeout
+            settings.batch_rows,
+            settings.queue_rows,
+            settings.queue_bytes,
+            workers=settings.threads,
+            timeout=settings.timeout,
         )
         # More threads than one model may take, so that slow ones do not hold up the others.
         self._threads = ThreadPoolExecutor(settings.threads * POOL_FACTOR, thread_name_prefix="argosy-model")
@@ -86,15 +91,17 @@ class ServingService:
             kept = self._signatures[target.version_id] = (target.revision, compiled)
         return kept[1]
 
-    async def predict(self, principal: Principal, target: Target, body: bytes, *, max_rows: int) -> bytes:
-        """Answer one typed call; raises `InvalidInput` and what `Lane.infer` raises."""
+    async def predict(
+        self, principal: Principal, target: Target, body: bytes, *, max_rows: int, within: int | None = None
+    ) -> bytes:
+        """Answer one typed call, `within` milliseconds; raises `InvalidInput` and what `Lane.infer` raises."""
         started = time.perf_counter()
         signature = await self.signature(target)
         batch = signature.parse(body, max_rows=max_rows)
         lane = await self.lane(target)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-        def deliver(result: bytes | Exception) -> None:
+        def deliver(_: Call, result: bytes | Exception) -> None:
             if answered.done():
                 return  # the caller has gone
             if isinstance(result, Exception):
@@ -105,29 +112,34 @@ class ServingService:
         call = Call(
             tensors=batch.tensors,
             rows=batch.rows,
+            caller=principal.id,
             consumption=Consumption(principal, target, signature),
             prediction_id=str(new_id()),
             request_id=context.request_id() or "",
             started=started,
             deliver=deliver,
         )
-        lane.submit(call)
+        lane.submit(call, deadline(within))
         try:
             return await answered
         except asyncio.CancelledError:
             lane.abandon(call)
             raise
 
-    async def infer(self, principal: Principal, target: Target, batch: Batch) -> Outputs:
-        """Return the outputs as the model gives them, and meter the call; raises what `Lane.infer` raises."""
-        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows)
+    async def infer(self, principal: Principal, target: Target, batch: Batch, *, within: int | None = None) -> Outputs:
+        """Return the outputs as the model gives them, `within` milliseconds, and meter the call.
+
+        Raises what `Lane.infer` raises.
+        """
+        ends = deadline(within)
+        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
         return outputs
 
     async def predict_rows(self, principal: Principal, target: Target, batch: Batch) -> list[Prediction]:
         """Answer rows that came one by one, and meter each as a call; raises what `Lane.infer` raises."""
         signature = await self.signature(target)
-        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows)
+        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
         predictions = signature.encode(outputs, batch.rows)
         entry = Meter.entry(principal, target.model_id, target.model, target.number, 1)
         self._meter.record(entry * batch.rows)
@@ -165,6 +177,11 @@ class ServingService:
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def deadline(milliseconds: int | None) -> float | None:
+    """Return when a request that came now has to be answered, by the event loop's clock."""
+    return None if milliseconds is None else asyncio.get_running_loop().time() + milliseconds / 1000
 
 
 def _studied(path: Path, digest: str, signature: Signature) -> OnnxRuntime:

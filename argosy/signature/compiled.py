@@ -10,10 +10,10 @@ from pydantic import AfterValidator, WithJsonSchema
 from argosy.signature import jsonschema
 from argosy.signature.arrays import ScalarReader
 from argosy.signature.columns import TableReader, nested
-from argosy.signature.parse import RequestParser
+from argosy.signature.parse import RequestParser, read_json
 from argosy.signature.predictions import Prediction, PredictionEncoder
 from argosy.signature.schema import Schema, check_carrier, nested_schema, row_model, scalar_type
-from argosy.signature.spec import DType, Feature, Signature
+from argosy.signature.spec import DType, Feature, Signature, Tensor
 from argosy.signature.tensors import Batch
 from argosy.signature.whole import TensorReader
 
@@ -49,7 +49,17 @@ class CompiledSignature:
 
     def parse(self, body: bytes, *, max_rows: int) -> Batch:
         """Read a JSON request into tensors; raises `InvalidInput`."""
-        return self._reader.read(self._parser.parse(body, max_rows))
+        request = read_json(body)
+        return self._reader.read_one(request) or self._reader.read(self._parser.parse(request, max_rows))
+
+    @property
+    def matrix(self) -> Tensor | None:
+        """The one tensor of plain numbers that all features make in their order, where that is so."""
+        return self.signature.tensors[0] if self._reader.is_matrix else None
+
+    def read_matrix(self, values: list[Any], rows: int) -> Batch | None:
+        """Return the batch of raw values row by row, or None when any of them is in doubt; `matrix` must be there."""
+        return self._reader.read_matrix(values, rows)
 
     def to_tensors(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Batch:
         """Check columns of Python values or arrays and pack them into tensors; raises `InvalidInput`.
@@ -78,6 +88,10 @@ class CompiledSignature:
     def encode(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> list[Prediction]:
         """Return one prediction a row from the graph's outputs."""
         return self._encoder.encode(outputs, rows)
+
+    def encode_json(self, outputs: Mapping[str, NDArray[Any]], rows: int) -> list[bytes]:
+        """Return the JSON of one prediction a row, as `encode` tells it."""
+        return self._encoder.encode_json(outputs, rows)
 
     def request_json_schema(self) -> Schema:
         """Return the JSON Schema of a request."""

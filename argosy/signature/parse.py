@@ -18,7 +18,7 @@ SHOWN_NAME_LENGTH = 40
 Locate = Callable[[int, int], list[str | int]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
     """Raw values by column, in the signature's order; `locate(column, row)` tells where one was written.
 
@@ -50,9 +50,9 @@ class RequestParser:
         self._record = itemgetter(*names) if len(names) > 1 else _single(names[0])
         self._batched = batched
 
-    def parse(self, body: bytes, max_rows: int) -> Table:
+    def parse(self, request: Any, max_rows: int) -> Table:  # noqa: ANN401 - any JSON
         """Return the table of a request; raises `InvalidInput`."""
-        form, value = _form(_json(body))
+        form, value = _form(request)
         if form == "rows":
             return self._from_rows(value, max_rows)
         return self.from_columns(value, max_rows) if form == "columns" else self._from_data(value, max_rows)
@@ -158,7 +158,8 @@ def _single(name: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     return lambda row: (row[name],)
 
 
-def _json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return what a body says; raises `InvalidInput`."""
     try:
         return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -176,13 +177,14 @@ def _explain(problem: str) -> str:
 def _form(request: Any) -> tuple[str, Any]:  # noqa: ANN401 - any JSON
     if not isinstance(request, dict):
         raise refuse(["body"], "Input should be an object with rows, columns or data", "dict_type")
+    if len(request) == 1:
+        ((form, value),) = request.items()
+        if form in FORMS:
+            return form, value
     refusal = Refusal()
     for key in request:
         if key not in FORMS:
             refusal.add([cut(key)], "Extra inputs are not permitted", "extra_forbidden")
     refusal.settle()
-    if len(request) != 1:
-        message = "Input should have exactly one of rows, columns and data"
-        raise refuse(["body"], message, "too_many_forms" if request else "missing")
-    form, value = next(iter(request.items()))
-    return form, value
+    message = "Input should have exactly one of rows, columns and data"
+    raise refuse(["body"], message, "too_many_forms" if request else "missing")

@@ -1,12 +1,13 @@
 """Outputs of the ONNX graph to named, typed predictions."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from argosy.signature.spec import Output, Role, Scalar, Signature, Task
 
@@ -28,11 +29,43 @@ class PredictionEncoder:
         self._names = [class_name(label) for label in signature.classes or []]
         self._keys = keys(signature)
         self._encoders = [(output, self._encoder(output)) for output in signature.outputs]
+        self._template = self._row_template() if all(map(self._is_flat, signature.outputs)) else None
 
     def encode(self, outputs: Mapping[str, Array], rows: int) -> list[Prediction]:
         """Return one prediction a row; `outputs` are the graph's, by tensor name."""
         columns = [encode(self._by_row(output, outputs[output.tensor], rows)) for output, encode in self._encoders]
         return [dict(zip(self._keys, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def encode_json(self, outputs: Mapping[str, Array], rows: int) -> list[bytes]:
+        """Return the JSON of one prediction a row; the same as of `encode`, at a fraction of the cost."""
+        if self._template is None:
+            return [to_json(prediction, inf_nan_mode="null") for prediction in self.encode(outputs, rows)]
+        texts: list[Sequence[bytes]] = []
+        for output, encode in self._encoders:
+            values = self._by_row(output, outputs[output.tensor], rows)
+            if output.role is Role.LABEL:
+                texts.append([to_json(label) for label in encode(values)])
+            elif output.role is Role.PROBABILITIES:
+                table = self._probability_table(values)
+                numbers = _numbers(table)
+                texts += [numbers[column :: table.shape[1]] for column in range(table.shape[1])]
+            else:
+                texts.append(_numbers(values))
+        return list(map(self._template.__mod__, zip(*texts, strict=True)))
+
+    def _is_flat(self, output: Output) -> bool:
+        if output.role is Role.PROBABILITIES:
+            return self._batched
+        return self._batched and not is_vector(output) and output.role in {Role.LABEL, Role.SCORE, Role.VALUE}
+
+    def _row_template(self) -> bytes:
+        """Return the JSON of a prediction with a place for each value."""
+        parts = []
+        for key, (output, _) in zip(self._keys, self._encoders, strict=True):
+            names = self._names if output.role is Role.PROBABILITIES else None
+            inner = b"{" + b",".join([_escaped(name) + b":%b" for name in names]) + b"}" if names else b"%b"
+            parts.append(_escaped(key) + b":" + inner)
+        return b"{" + b",".join(parts) + b"}"
 
     def _by_row(self, output: Output, values: Any, rows: int) -> Array:  # noqa: ANN401 - an array, or a scalar of one
         array = np.asarray(values)
@@ -66,13 +99,16 @@ class PredictionEncoder:
         return found if found is not None else self._by_text.get(str(label), label)
 
     def _probabilities(self, values: Array) -> Column:
+        return [dict(zip(self._names, _list(row), strict=True)) for row in plain(self._probability_table(values))]
+
+    def _probability_table(self, values: Array) -> Array:
         table = values.reshape(len(values), -1)
         if table.shape[1] == 1 and len(self._names) == BINARY:
             # A binary model's single column is the probability of its second class.
             table = np.hstack([1 - table, table])
         if table.shape[1] != len(self._names):
             raise ValueError(f"the model answers {table.shape[1]} probabilities, and has {len(self._names)} classes")
-        return [dict(zip(self._names, _list(row), strict=True)) for row in plain(table)]
+        return table
 
 
 def class_name(label: Scalar) -> str:
@@ -122,6 +158,18 @@ def plain(values: Array) -> Column:
     nullable = values.astype(object)
     nullable[~np.isfinite(values)] = None
     return list(nullable.tolist())
+
+
+def _numbers(values: Array) -> list[bytes]:
+    """Return the JSON of each number."""
+    if values.dtype.kind not in "iuf":
+        return [to_json(value) for value in plain(values.reshape(-1))]
+    whole: bytes = to_json(plain(values.reshape(-1)))
+    return whole[1:-1].split(b",")
+
+
+def _escaped(name: str) -> bytes:
+    return to_json(name).replace(b"%", b"%%")
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

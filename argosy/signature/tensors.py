@@ -14,7 +14,7 @@ Array = NDArray[Any]
 Column = Sequence[Any] | Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """What a model runs on: tensors by name, and how many rows they hold."""
 

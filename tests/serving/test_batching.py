@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -20,7 +21,8 @@ from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTime
 from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors
 from argosy.serving.sample import ROWS
 
-LIMITS = BatchingLimits(rows=64, queue_rows=1000, workers=1, timeout=10)
+ROW = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+LIMITS = BatchingLimits(rows=64, queue_rows=1000, queue_bytes=2**20, workers=1, timeout=10)
 ESTIMATORS = {
     "linear": LinearRegression(),
     "logistic": LogisticRegression(max_iter=2000),
@@ -113,9 +115,9 @@ async def test_answers_are_the_same_bit_for_bit_alone_and_together(threads: Thre
             assert runtime.traits.batches, name
             lane = Lane(runtime, threads, LIMITS, hand_out)
             parts = np.split(rows[:96], np.cumsum([1, 2, 1, 5, 1, 1, 7, 30, 1, 3]))
-            together = await asyncio.gather(*(lane.infer({"X": part}, len(part)) for part in parts))
+            together = await asyncio.gather(*(lane.infer({"X": part}, len(part), "caller") for part in parts))
             for part, found in zip(parts, together, strict=True):
-                alone = await lane.infer({"X": part}, len(part))
+                alone = await lane.infer({"X": part}, len(part), "caller")
                 assert all(alone[key].tobytes() == found[key].tobytes() for key in alone), (name, len(part))
 
 
@@ -124,11 +126,11 @@ async def test_what_waits_while_the_model_runs_is_run_together(threads: ThreadPo
     runtime.study({"X": np.array([0, 1, 2, 3, 0, 1, 2, 3, 0])}, ROWS)
     runtime.sizes.clear()
     lane = Lane(runtime, threads, LIMITS, hand_out)
-    found = await asyncio.gather(*(lane.infer({"X": np.array([number % 4])}, 1) for number in range(100)))
+    found = await asyncio.gather(*(lane.infer({"X": np.array([number % 4])}, 1, "caller") for number in range(100)))
     assert [float(one["Y"][0]) for one in found] == [number % 4 * 10.0 for number in range(100)]
     assert runtime.sizes == [64, 36]
     runtime.sizes.clear()
-    assert float((await lane.infer({"X": np.array([2])}, 1))["Y"][0]) == 20.0
+    assert float((await lane.infer({"X": np.array([2])}, 1, "caller"))["Y"][0]) == 20.0
     assert runtime.sizes == [1], "one alone waits for nobody"
 
 
@@ -137,7 +139,9 @@ async def test_an_error_stays_with_its_request(threads: ThreadPoolExecutor) -> N
     runtime.study({"X": np.arange(ROWS) % 4}, ROWS)
     lane = Lane(runtime, threads, LIMITS, hand_out)
     given = [0, 1, 99, 3, -50, 2]
-    found = await asyncio.gather(*(lane.infer({"X": np.array([one])}, 1) for one in given), return_exceptions=True)
+    found = await asyncio.gather(
+        *(lane.infer({"X": np.array([one])}, 1, "caller") for one in given), return_exceptions=True
+    )
     for one, outcome in zip(given, found, strict=True):
         if 0 <= one < 4:
             assert isinstance(outcome, dict)
@@ -150,15 +154,15 @@ async def test_a_model_without_end_is_stopped_and_its_queue_is_bounded(threads: 
     runtime = OnnxRuntime(forever())
     runtime.study({"X": np.ones((ROWS, 1), np.float32)}, ROWS)
     assert runtime.traits.loops
-    limits = BatchingLimits(rows=64, queue_rows=3, workers=1, timeout=0.3)
+    limits = BatchingLimits(rows=64, queue_rows=3, queue_bytes=2**20, workers=1, timeout=0.3)
     lane = Lane(runtime, threads, limits, hand_out)
     one = {"X": np.ones((1, 1), np.float32)}
-    running = asyncio.create_task(lane.infer(one, 1))
+    running = asyncio.create_task(lane.infer(one, 1, "caller"))
     await asyncio.sleep(0.05)
-    waiting = [asyncio.create_task(lane.infer(one, 1)) for _ in range(3)]
+    waiting = [asyncio.create_task(lane.infer(one, 1, "caller")) for _ in range(3)]
     await asyncio.sleep(0.01)
     with pytest.raises(Overloaded):
-        await lane.infer(one, 1)
+        await lane.infer(one, 1, "caller")
     for gone in waiting:
         gone.cancel()
     with pytest.raises(PredictionTimedOut):
@@ -169,8 +173,80 @@ async def test_a_model_without_end_is_stopped_and_its_queue_is_bounded(threads: 
 
 async def test_a_caller_who_goes_frees_the_thread(threads: ThreadPoolExecutor) -> None:
     lane = Lane(OnnxRuntime(forever()), threads, LIMITS, hand_out)
-    calling = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1))
+    calling = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "caller"))
     await asyncio.sleep(0.1)
     assert not lane.is_idle
     calling.cancel()
     assert await idle(lane)
+
+
+async def test_a_caller_who_sends_little_does_not_wait_for_one_who_sends_much(threads: ThreadPoolExecutor) -> None:
+    runtime = Counting(to_onnx(LinearRegression().fit(ROW, [0.0, 1.0]), ROW[:1]).SerializeToString())
+    lane = Lane(runtime, threads, replace(LIMITS, rows=1), hand_out)
+    order: list[str] = []
+
+    async def ask(caller: str) -> None:
+        await lane.infer({"X": ROW[:1]}, 1, caller)
+        order.append(caller)
+
+    await asyncio.gather(*(ask("much") for _ in range(20)), ask("little"))
+    assert order.index("little") <= 2
+
+
+async def test_a_full_queue_turns_away_whoever_fills_it(threads: ThreadPoolExecutor) -> None:
+    lane = Lane(OnnxRuntime(forever()), threads, replace(LIMITS, queue_rows=4, timeout=0.5), hand_out)
+    one = {"X": np.ones((1, 1), np.float32)}
+    running = asyncio.create_task(lane.infer(one, 1, "much"))
+    await asyncio.sleep(0.05)
+    much = [asyncio.create_task(lane.infer(one, 1, "much")) for _ in range(4)]
+    await asyncio.sleep(0)
+    little = asyncio.create_task(lane.infer(one, 1, "little"))
+    done, _ = await asyncio.wait(much, return_when=asyncio.FIRST_COMPLETED)
+    assert [type(task.exception()) for task in done] == [Overloaded]
+    assert much[-1] in done
+    for task in (*much, little, running):
+        task.cancel()
+    await asyncio.gather(*much, little, running, return_exceptions=True)
+
+
+async def test_a_queue_is_bounded_in_bytes(threads: ThreadPoolExecutor) -> None:
+    lane = Lane(OnnxRuntime(forever()), threads, replace(LIMITS, queue_bytes=1000), hand_out)
+    running = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "a"))
+    await asyncio.sleep(0.05)
+    wide = {"X": np.ones((200, 1), np.float32)}
+    waiting = asyncio.create_task(lane.infer(wide, 1, "a"))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await lane.infer(wide, 1, "a")
+    for task in (running, waiting):
+        task.cancel()
+    await asyncio.gather(running, waiting, return_exceptions=True)
+
+
+async def test_what_waits_too_long_for_its_caller_is_answered_in_time(threads: ThreadPoolExecutor) -> None:
+    lane = Lane(OnnxRuntime(forever()), threads, LIMITS, hand_out)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    calls = [lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "a", started + 0.1) for _ in range(3)]
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(one) for one in found] == [PredictionTimedOut] * 3
+    assert loop.time() - started < 5
+    for _ in range(500):
+        if lane.is_idle:
+            break
+        await asyncio.sleep(0.01)
+    assert lane.is_idle  # the run was stopped, since it is for nobody
+
+
+async def test_a_wait_that_the_owner_wants_makes_a_batch_of_what_comes_meanwhile(threads: ThreadPoolExecutor) -> None:
+    runtime = Counting(picky())
+    runtime.study({"X": np.arange(ROWS) % 4}, ROWS)
+    runtime.sizes.clear()
+    lane = Lane(runtime, threads, replace(LIMITS, rows=4, wait=5.0), hand_out)
+    calls = []
+    for _ in range(4):
+        calls.append(asyncio.create_task(lane.infer({"X": np.array([2])}, 1, "a")))
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(2):  # a full batch does not wait
+        await asyncio.gather(*calls)
+    assert runtime.sizes == [4]

@@ -12,6 +12,8 @@ from sqlalchemy import event
 
 from argosy.app import create_app
 from argosy.kit.db.session import Database
+from argosy.serving.batching import Lane
+from argosy.serving.errors import Overloaded
 from argosy.settings import RatesSettings, Settings
 from tests.support.callers import Caller
 from tests.support.models import pushed, settled, sums, upload
@@ -72,6 +74,70 @@ async def test_both_ways_answer_alike(app: FastAPI, client: httpx2.AsyncClient, 
     assert set(fast.headers) == set(long.headers)
     for name in set(fast.headers) - {"content-length", "x-request-id", "ratelimit-remaining", "ratelimit-reset"}:
         assert fast.headers[name] == long.headers[name], name
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_inference_protocol_is_answered_alike_both_ways(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller
+) -> None:
+    await pushed(owner)
+    path, tensor = "/v2/models/owner/sizes/infer", {"name": "X", "shape": [2, 2], "datatype": "FP32"}
+    bodies: list[Any] = [
+        {"inputs": [tensor | {"data": [3.0, 4, 1, 2.5]}]},
+        {"id": "mine", "inputs": [tensor | {"data": [[3.0, 4], [1, 2.5]]}]},
+        {"inputs": [tensor | {"data": [1, 2, 3, 4]}], "parameters": {"binary_data_output": True}},
+    ]
+    for body in bodies:
+        await warmed(app, client, owner.key, path, body)
+        with statements(app) as noted:
+            fast = await call(client, owner.key, body, path)
+        long = await owner.post(path, json=body)
+        assert noted == []
+        assert fast.content == long.content
+        assert set(fast.headers) == set(long.headers)
+        assert fast.headers["content-type"] == long.headers["content-type"]
+    for wrong in ({"inputs": [tensor | {"data": [1, 2, 3]}]}, {"inputs": [tensor | {"data": [1, 2, 3, "x"]}]}):
+        fast, long = await call(client, owner.key, wrong, path), await owner.post(path, json=wrong)
+        assert fast.status_code == long.status_code == 422
+        assert fast.json() | {"request_id": ""} == long.json() | {"request_id": ""}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_full_queue_is_told_the_same_both_ways(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+
+    def full(*_: object) -> None:
+        raise Overloaded("too many requests wait for this model", retry_after=1)
+
+    monkeypatch.setattr(Lane, "submit", full)
+    with statements(app) as noted:
+        fast = await call(client, owner.key)
+    long = await owner.post("/models/owner/sizes/predict", json=BODY)
+    assert noted == []
+    assert (fast.status_code, fast.headers["retry-after"]) == (503, "1")
+    assert fast.json() | {"request_id": ""} == long.json() | {"request_id": ""}
+    assert set(fast.headers) == set(long.headers)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_call_has_the_time_it_gives_itself(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    assert (await call(client, owner.key, **{"X-Request-Timeout-Ms": "5000"})).status_code == 200
+    monkeypatch.setattr(Lane, "_start", lambda _: None)  # the model is never run
+    with statements(app) as noted:
+        fast = await call(client, owner.key, **{"X-Request-Timeout-Ms": "20"})
+    long = await owner.post("/models/owner/sizes/predict", json=BODY, headers={"X-Request-Timeout-Ms": "20"})
+    assert noted == []
+    assert fast.status_code == long.status_code == 504
+    assert fast.json() | {"request_id": ""} == long.json() | {"request_id": ""}
+    refused = await call(client, owner.key, **{"X-Request-Timeout-Ms": "0"})
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["header", "X-Request-Timeout-Ms"])
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.spec import DType, Output, Role, Task
@@ -32,7 +33,9 @@ def classifier(classes: list[Any], dtype: str = "int64", shape: list[int | None]
 
 def encode(signature: CompiledSignature, **outputs: Any) -> list[dict[str, Any]]:
     arrays: dict[str, NDArray[Any]] = {name: np.asarray(value) for name, value in outputs.items()}
-    predictions: list[dict[str, Any]] = [*signature.encode(arrays, len(next(iter(arrays.values()))))]
+    rows = len(next(iter(arrays.values())))
+    predictions: list[dict[str, Any]] = [*signature.encode(arrays, rows)]
+    assert b"[%b]" % b",".join(signature.encode_json(arrays, rows)) == to_json(predictions)
     json.dumps(predictions, allow_nan=False)
     return predictions
 

@@ -42,8 +42,8 @@ class Problem(JSONResponse):
     media_type = MEDIA_TYPE
 
 
-def problem(error: ArgosyError, path: str) -> Problem:
-    """Return the problem document of an error."""
+def problem(error: ArgosyError, path: str, request_id: str | None = None) -> Problem:
+    """Return the problem document of an error; of this context's request where no other is named."""
     return problem_of(
         error.status,
         error.type,
@@ -53,6 +53,7 @@ def problem(error: ArgosyError, path: str) -> Problem:
         errors=error.errors,
         headers=error.headers,
         extensions=error.extensions,
+        request_id=request_id,
     )
 
 
@@ -66,6 +67,7 @@ def problem_of(
     errors: Sequence[ErrorItem] = (),
     headers: Mapping[str, str] | None = None,
     extensions: Mapping[str, JsonValue] | None = None,
+    request_id: str | None = None,
 ) -> Problem:
     """Return a problem document with the members of RFC 9457 and Argosy's `errors` and `request_id`."""
     body: dict[str, JsonValue] = {
@@ -79,8 +81,8 @@ def problem_of(
         body["errors"] = [{"loc": [*item["loc"]], "msg": item["msg"], "type": item["type"]} for item in errors]
     if path.startswith("/v2/"):
         body["error"] = body["detail"]  # what clients of the Open Inference Protocol read
-    if request_id := context.request_id():
-        body["request_id"] = request_id
+    if known_as := request_id or context.request_id():
+        body["request_id"] = known_as
     return Problem(body | dict(extensions or {}), status_code=status, headers=dict(headers or {}))
 
 

@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from argosy.kit.rates import Standing
 from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
 from argosy.serving.batching import Lane
-from argosy.serving.fast_path import FastPath, Reply
+from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import read_head
 
-FIXED = [
-    (b"content-type", b"application/json"),
-    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
-]
+FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 SECURE = (b"strict-transport-security", HSTS.encode())
 # A caller who goes is noticed after so long: before, looking for it would cost more than the answer.
 LOOK_AFTER = 0.05
+COUNTED = {b"content-length", *(name.lower().encode() for name in Standing.HEADERS)}
 
 
 class FastPathMiddleware:
@@ -44,20 +44,27 @@ class FastPathMiddleware:
         if not self._fast.holds(access):
             access = await asyncio.shield(self._fast.renew(head))
         body = b"".join([message.get("body", b"") for message in messages])
-        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[tuple[Call, bytes | Exception]] = asyncio.get_running_loop().create_future()
         taken = None
         whole = len(body) == head.length and not messages[-1].get("more_body")
         if whole and access is not None and self._fast.holds(access):
-            taken = self._fast.submit(access, body, head.request_id, answered.set_result)
-        reply = await _reply(answered, receive, *taken) if taken else None
-        if reply is None or isinstance(reply.result, Exception):
+            taken = self._fast.submit(access, head, body, lambda *reply: answered.set_result(reply))
+        if taken is None or access is None:
             await self._app(scope, _replay(messages, receive), send)
             return
-        headers = [*FIXED, *fields(reply, reply.result)]
+        call, result = await _reply(answered, receive, *taken)
+        status, own = 200, content(call)
+        if isinstance(result, Exception):
+            refusal = self._fast.refusal(access, head, call, result)
+            if refusal is None:
+                await self._app(scope, _replay(messages, receive), send)
+                return
+            status, own, result = refusal.status_code, headers_of(refusal), bytes(refusal.body)
+        headers = [*FIXED, *own, *fields(call, len(result))]
         if scope.get("scheme") == "https":
             headers.append(SECURE)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.result})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": result})
 
     async def _read(self, receive: Receive) -> list[Message]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see."""
@@ -71,15 +78,32 @@ class FastPathMiddleware:
         return messages
 
 
-def fields(reply: Reply, body: bytes) -> Iterable[tuple[bytes, bytes]]:
+def content(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return the fields that say what the body of an answer is."""
+    if call.json_length is None:
+        return [(b"content-type", b"application/json")]
+    length = b"%d" % call.json_length
+    return [(b"content-type", b"application/octet-stream"), (b"inference-header-content-length", length)]
+
+
+def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a refusal but its length."""
+    return [(name, value) for name, value in refusal.raw_headers if name not in COUNTED]
+
+
+def fields(call: Call, length: int) -> Iterable[tuple[bytes, bytes]]:
     """Return the header fields that differ from answer to answer."""
-    yield b"content-length", b"%d" % len(body)
-    yield b"x-request-id", reply.request_id.encode()
-    for name, value in reply.standing.headers.items():
-        yield name.lower().encode(), value.encode()
+    yield b"content-length", b"%d" % length
+    yield b"x-request-id", call.request_id.encode()
+    if call.standing is not None:
+        for name, value in call.standing.headers.items():
+            if name in Standing.HEADERS:
+                yield name.lower().encode(), value.encode()
 
 
-async def _reply(answered: asyncio.Future[Reply], receive: Receive, lane: Lane, call: Call) -> Reply:
+async def _reply(
+    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, lane: Lane, call: Call
+) -> tuple[Call, bytes | Exception]:
     done, _ = await asyncio.wait([answered], timeout=LOOK_AFTER)
     if not done:
         going = asyncio.ensure_future(receive())

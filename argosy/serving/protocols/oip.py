@@ -11,14 +11,16 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from argosy import __version__
 from argosy.kit.db.session import Database
-from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, Unavailable, invalid
+from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, Unavailable
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Schema
 from argosy.kit.web.openapi import GUARDED, Responses, problems
-from argosy.kit.web.security import requires
+from argosy.kit.web.security import PREDICT_TAG, requires
 from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, Overloaded, PredictionTimedOut
-from argosy.serving.protocols.oip_codec import DATATYPES, decode, encode
+from argosy.serving.protocols.oip_codec import DATATYPES
+from argosy.serving.protocols.oip_form import InferForm
+from argosy.serving.protocols.timeouts import Within
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.errors import InvalidInput
@@ -44,6 +46,7 @@ Consumer = Annotated[Principal, requires(Scope.PREDICT)]
 Name = Annotated[str, Path(max_length=63, description="A model.")]
 Org = Annotated[str, Path(max_length=63, description="Slug of its organization; the caller's if left out.")]
 Version = Annotated[str, Path(max_length=63, description="A number, or an alias.")]
+HeaderLength = Annotated[str | None, Header(alias=HEADER_LENGTH)]
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -130,45 +133,60 @@ async def oip_version_ready_of(principal: Consumer, request: Request, org: Org, 
     return await _ready(request, principal, org, name, version)
 
 
-@router.post("/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
+@router.post(
+    "/{name}/infer", tags=[PREDICT_TAG], response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
+)
 async def oip_infer(
     principal: Consumer,
     request: Request,
     name: Name,
-    length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None,
+    length: HeaderLength = None,
+    within: Within = None,
 ) -> Response:
     """Run the live version."""
-    return await _infer(request, principal, None, name, None, length)
+    return await _infer(request, principal, None, name, None, length, within)
 
 
 @router.post(
-    "/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
+    "/{name}/versions/{version}/infer",
+    tags=[PREDICT_TAG],
+    response_class=Response,
+    responses=REFUSED | _ANSWER,
+    openapi_extra=_BODY,
 )
 async def oip_version_infer(
     principal: Consumer,
     request: Request,
     name: Name,
     version: Version,
-    length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None,
+    length: HeaderLength = None,
+    within: Within = None,
 ) -> Response:
     """Run a version."""
-    return await _infer(request, principal, None, name, version, length)
+    return await _infer(request, principal, None, name, version, length, within)
 
 
-@router.post("/{org}/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
+@router.post(
+    "/{org}/{name}/infer", tags=[PREDICT_TAG], response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
+)
 async def oip_infer_of(
     principal: Consumer,
     request: Request,
     org: Org,
     name: Name,
-    length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None,
+    length: HeaderLength = None,
+    within: Within = None,
 ) -> Response:
     """Run the live version of an organization's model."""
-    return await _infer(request, principal, org, name, None, length)
+    return await _infer(request, principal, org, name, None, length, within)
 
 
 @router.post(
-    "/{org}/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
+    "/{org}/{name}/versions/{version}/infer",
+    tags=[PREDICT_TAG],
+    response_class=Response,
+    responses=REFUSED | _ANSWER,
+    openapi_extra=_BODY,
 )
 async def oip_version_infer_of(
     principal: Consumer,
@@ -176,10 +194,11 @@ async def oip_version_infer_of(
     org: Org,
     name: Name,
     version: Version,
-    length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None,
+    length: HeaderLength = None,
+    within: Within = None,
 ) -> Response:
     """Run a version of an organization's model."""
-    return await _infer(request, principal, org, name, version, length)
+    return await _infer(request, principal, org, name, version, length, within)
 
 
 @router.get("/{name}")
@@ -242,37 +261,25 @@ async def _metadata(
 
 
 async def _infer(
-    request: Request, principal: Principal, org: str | None, name: str, version: str | None, length: str | None
+    request: Request,
+    principal: Principal,
+    org: str | None,
+    name: str,
+    version: str | None,
+    length: str | None,
+    within: int | None,
 ) -> Response:
     serving: ServingService = request.app.state.serving
     target = await _target(request, principal, org, name, version)
-    compiled = await serving.signature(target)
+    form = InferForm(await serving.signature(target), name if org is None else f"{org}/{name}", target.number)
     try:
-        asked = decode(await request.body(), length)
-        outputs = _wanted(compiled.signature, asked.outputs)
-        batch = compiled.check_tensors(asked.inputs, max_rows=request.app.state.settings.limits.rows)
+        batch, wanted = form.read(await request.body(), length, request.app.state.settings.limits.rows)
     except InvalidInput as error:
         raise _refusal(error) from error
-    values = await serving.infer(principal, target, batch)
-    facts = {"model_name": name if org is None else f"{org}/{name}", "model_version": str(target.number)}
-    if asked.id is not None:
-        facts["id"] = asked.id
-    binary = asked.outputs or {output.name: asked.binary for output in outputs}
-    found = [(output.name, DATATYPES[output.dtype], values[output.tensor]) for output in outputs]
-    body, header_length = encode(facts, found, binary)
+    body, header_length = wanted.body(await serving.infer(principal, target, batch, within=within))
     if header_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(header_length)})
-
-
-def _wanted(signature: Signature, names: dict[str, bool] | None) -> list[Output]:
-    known = {output.name: output for output in signature.outputs}
-    if names is None:
-        return list(signature.outputs)
-    for index, name in enumerate(names):
-        if name not in known:
-            raise invalid(["outputs", index, "name"], "The model has no such output")
-    return [known[name] for name in names]
 
 
 def _free(shape: list[int | None]) -> list[int]:

@@ -6,7 +6,7 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protoc
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -56,13 +56,25 @@ class InferRequest:
     binary: bool
 
 
-def decode(body: bytes, header_length: str | None) -> InferRequest:
-    """Read a request; `header_length` is the header `Inference-Header-Content-Length`. Raises `InvalidInput`."""
+def split(body: bytes, header_length: str | None) -> tuple[Any, bytes]:
+    """Return what the JSON of a request says, and the bytes after it; raises `InvalidInput`.
+
+    `header_length` is the header `Inference-Header-Content-Length`.
+    """
     head, tail = _split(body, header_length)
     try:
-        request = jiter.from_json(head, allow_inf_nan=True, catch_duplicate_keys=True)
+        return jiter.from_json(head, allow_inf_nan=True, catch_duplicate_keys=True), tail
     except ValueError as error:
         raise refuse(["body"], f"The body is not valid JSON: {str(error)[:200]}", "json_invalid", status=400) from None
+
+
+def plain_id(request: dict[str, Any]) -> bool:
+    """Tell whether a request has its inputs and at most an id, a right one."""
+    return len(request) == 1 or (len(request) == 2 and "id" in request and _is_id(request["id"]))  # noqa: PLR2004
+
+
+def read(request: Any, tail: bytes) -> InferRequest:  # noqa: ANN401 - any JSON
+    """Read a request; raises `InvalidInput`."""
     if not isinstance(request, dict):
         raise refuse(["body"], "Input should be an object with inputs", "dict_type")
     _only([], request, REQUEST_MEMBERS)
@@ -83,27 +95,10 @@ def decode(body: bytes, header_length: str | None) -> InferRequest:
     return InferRequest(_id(request), inputs, _outputs(request, binary=binary), binary)
 
 
-def encode(
-    facts: Mapping[str, object], outputs: Sequence[tuple[str, str, Array]], binary: Mapping[str, bool]
-) -> tuple[bytes, int | None]:
-    """Return an answer's body, and the length of its JSON part when tensors follow it.
-
-    `outputs` are name, datatype and array; `facts` the other members; `binary` names those not to be in the JSON.
-    """
-    described: list[dict[str, object]] = []
-    tails: list[bytes] = []
-    for name, datatype, array in outputs:
-        shown: dict[str, object] = {"name": name, "datatype": datatype, "shape": list(array.shape)}
-        if binary.get(name):
-            raw = to_bytes(array, datatype)
-            shown["parameters"] = {BINARY_SIZE: len(raw)}
-            tails.append(raw)
-        else:
-            flat = array.reshape(-1).tolist()
-            shown["data"] = [_text(value) for value in flat] if datatype == "BYTES" else flat
-        described.append(shown)
-    head: bytes = to_json({**facts, "outputs": described}, inf_nan_mode="null")
-    return (b"".join([head, *tails]), len(head)) if any(binary.values()) else (head, None)
+def texts(array: Array, datatype: str) -> bytes:
+    """Return a tensor's elements as the protocol's JSON, flat."""
+    flat = array.reshape(-1).tolist()
+    return to_json([_text(value) for value in flat] if datatype == "BYTES" else flat, inf_nan_mode="null")
 
 
 def to_bytes(array: Array, datatype: str) -> bytes:
@@ -234,10 +229,14 @@ def _parameters(where: list[str | int], given: dict[str, Any]) -> dict[str, Any]
 
 
 def _id(request: dict[str, Any]) -> str | None:
-    given = request.get("id")
-    if given is not None and not (isinstance(given, str) and _ID.fullmatch(given)):
+    given: str | None = request.get("id")
+    if not _is_id(given):
         raise refuse(["id"], "Input should be a string of at most 256 printable characters", "string_type")
     return given
+
+
+def _is_id(given: object) -> bool:
+    return given is None or (isinstance(given, str) and _ID.fullmatch(given) is not None)
 
 
 def _text(value: object) -> str:

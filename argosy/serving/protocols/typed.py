@@ -12,6 +12,7 @@ from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.security import requires
 from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, PredictionTimedOut
+from argosy.serving.protocols.timeouts import Within
 from argosy.serving.service import ServingService
 from argosy.signature.errors import InvalidInput
 
@@ -69,6 +70,7 @@ async def predict(
     request: Request,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Ask this version.")] = None,
     alias: Annotated[Slug | None, Query(description="Ask the version an alias points at; `live` if left out.")] = None,
+    within: Within = None,
 ) -> Response:
     """Predict. Each live model also has a route of its own here, with its own schema."""
     _require_json(request)
@@ -76,7 +78,7 @@ async def predict(
     target = await serving.resolve(principal, org, name, version, alias)
     limit: int = request.app.state.settings.limits.rows
     try:
-        body = await serving.predict(principal, target, await request.body(), max_rows=limit)
+        body = await serving.predict(principal, target, await request.body(), max_rows=limit, within=within)
     except InvalidInput as error:
         raise _refusal(error) from error
     return Response(body, media_type="application/json")
