@@ -58,8 +58,9 @@ from argosy.registry.maintenance import collect_orphans
 from argosy.registry.sandbox import Sandbox
 from argosy.registry.tasks import Registrar
 from argosy.registry.versions import JOB_KIND
+from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
-from argosy.serving.protocols import oip, stream, typed
+from argosy.serving.protocols import oip, openai, stream, typed
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
@@ -103,6 +104,7 @@ def unconfigured() -> FastAPI:
     app.include_router(_api())
     app.include_router(oip.public)
     app.include_router(oip.router)
+    app.include_router(openai.router)
     app.include_router(docs.router)
     docs.mount_assets(app)
     problems.install(app)
@@ -175,6 +177,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.serving = ServingService(state.database, state.store, state.meter, settings.serving)
+    state.embeddings = EmbeddingService(state.serving, state.store, state.meter, settings.serving)
     registrar = Registrar(state.database, state.store, Sandbox(settings.conversion), (data / "scratch").absolute())
     state.worker = Worker(state.database, {JOB_KIND: registrar.handler}, settings.jobs)
     consumers = (
@@ -222,6 +225,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if await state.database.bypasses_row_security():
             log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
         stack.callback(state.serving.close)
+        stack.callback(state.embeddings.close)
         work = (state.meter, state.activity, state.dispatcher, state.worker, state.fast.freshness)
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))

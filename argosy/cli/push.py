@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from argosy.cli.console import JsonOption, err, json_value, out, pairs, say, session, show, show_json
 from argosy.client import PushProgress
 from argosy.client.results import Version
+from argosy.signature.spec import Pooling
 
 STAGES = {
     "preparing": "Reading and converting",
@@ -26,6 +27,9 @@ def push(
     file: Annotated[Path, typer.Argument(help="An ONNX or skops file, or your own pickle with --trust-pickle.")],
     name: Annotated[str, typer.Option(help="The model; made where it does not exist.")],
     sample: Annotated[Path | None, typer.Option(help="Some rows of its inputs: CSV, TSV, Parquet or JSON.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="tokenizer.json of a model that makes embeddings.")] = None,
+    pooling: Annotated[Pooling | None, typer.Option(help="How the vectors of tokens become one.")] = None,
+    normalize: Annotated[bool, typer.Option("--normalize", help="Bring embeddings to length one.")] = False,
     alias: Annotated[str, typer.Option(help="Alias to point at the version.")] = "live",
     metric: Annotated[list[str] | None, typer.Option(help="accuracy=0.97; repeat it.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="C=1.0; repeat it.")] = None,
@@ -48,6 +52,8 @@ def push(
             file,
             name=name,
             sample=sample,
+            tokenizer=tokenizer,
+            embedding=_embedding(pooling, normalize=normalize),
             alias=alias,
             visibility="public" if public else None,
             trust_pickle=trust_pickle,
@@ -62,6 +68,11 @@ def push(
         show_json(version)
     else:
         _summarize(version, client.url)
+
+
+def _embedding(pooling: Pooling | None, *, normalize: bool) -> dict[str, object] | None:
+    said: dict[str, object] = {"pooling": pooling.value} if pooling else {}
+    return {**said, "normalize": True} if normalize else said or None
 
 
 def _bar() -> Progress:

@@ -61,6 +61,7 @@ class Argosy(AccountMethods, OrganizationMethods, CredentialMethods):
         *,
         name: str,
         sample: object = None,
+        tokenizer: str | Path | None = None,
         visibility: str | None = None,
         alias: str | None = "live",
         nullable: bool = True,
@@ -71,14 +72,17 @@ class Argosy(AccountMethods, OrganizationMethods, CredentialMethods):
     ) -> results.Version:
         """Push a model: a fitted estimator, which is converted here, or the path of an ONNX or skops file.
 
-        `sample` is some rows of its inputs, or the file they are in. `metadata` takes `parameters`, `metrics`,
-        `training_date`, `description` and `tags`. The model is made where it does not exist, private unless
-        `visibility` says otherwise. With `wait`, returns the version once it is ready. `progress` hears `PushProgress`.
+        `sample` is some rows of its inputs, or the file they are in; `tokenizer` the file of a model that makes
+        embeddings. `metadata` takes `parameters`, `metrics`, `training_date`, `description`, `tags` and `embedding`.
+        The model is made where it does not exist, private unless `visibility` says otherwise. With `wait`, returns the
+        version once it is ready. `progress` hears `PushProgress`.
 
         Raises `ConversionError` when it cannot be converted, `PushFailed` when the server's parity gate refuses it.
         """
         described = version_metadata(**metadata, alias=alias)
-        prepare = lambda: make_upload(model, sample, described, nullable=nullable, trust_pickle=trust_pickle)  # noqa: E731
+        prepare = lambda: make_upload(  # noqa: E731
+            model, sample, described, nullable=nullable, trust_pickle=trust_pickle, tokenizer=tokenizer
+        )
         return self._run(self._push(Push(name, prepare, visibility, wait, progress)))
 
     def wait(self, name: str, number: int, *, timeout: float = 600.0, progress: Progress = ignore) -> results.Version:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -54,6 +54,7 @@ class Upload:
     metadata: dict[str, Any]
     sample: bytes | Path | None = None
     evidence: bytes | None = None
+    tokenizer: Path | None = None
 
     @property
     def size(self) -> int:
@@ -67,7 +68,8 @@ class Upload:
             parts: dict[str, Part] = {
                 "metadata": ("metadata.json", json.dumps(self.metadata).encode(), "application/json")
             }
-            for name, content in (("sample", self.sample), ("evidence", self.evidence)):
+            others = (("sample", self.sample), ("evidence", self.evidence), ("tokenizer", self.tokenizer))
+            for name, content in others:
                 if content is not None:
                     parts[name] = (name, _opened(content, stack), "application/octet-stream")
             artifact = CountedFile(_opened(self.artifact, stack), count)
@@ -79,12 +81,23 @@ def _opened(content: bytes | Path, stack: ExitStack) -> BinaryIO:
 
 
 def make_upload(
-    model: object, sample: object, metadata: dict[str, Any], *, nullable: bool, trust_pickle: bool
+    model: object,
+    sample: object,
+    metadata: dict[str, Any],
+    *,
+    nullable: bool,
+    trust_pickle: bool,
+    tokenizer: str | Path | None = None,
 ) -> Upload:
     """Return the upload for an estimator, which is converted here, or for a file.
 
     Raises `ConversionError` for what cannot be converted, and for a pickle that is not trusted.
     """
+    made = _of_model(model, sample, metadata, nullable=nullable, trust_pickle=trust_pickle)
+    return made if tokenizer is None else replace(made, tokenizer=Path(tokenizer))
+
+
+def _of_model(model: object, sample: object, metadata: dict[str, Any], *, nullable: bool, trust_pickle: bool) -> Upload:
     if not isinstance(model, str | Path):
         return _converted(model, sample, metadata, nullable=nullable)
     path = Path(model)

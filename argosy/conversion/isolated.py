@@ -1,7 +1,8 @@
 """What the isolated process does: `convert` a skops file, or `verify` an ONNX file, in a folder.
 
-Files in: `source` (skops) or `model.onnx`, `sample` (JSON or Parquet), `signature.json`, `evidence.json`. Files out:
-`model.onnx`, `signature.json`, `evidence.json`, `provenance.json`, `report.json`; or `error.json` and exit code 3.
+Files in: `source` (skops) or `model.onnx`, `sample` (JSON or Parquet), `signature.json`, `evidence.json`,
+`tokenizer.json`, `embedding.json`. Files out: `model.onnx`, `signature.json`, `evidence.json`, `provenance.json`,
+`report.json`; or `error.json` and exit code 3.
 """
 
 import json
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from argosy.conversion.errors import ConversionError
 from argosy.conversion.evidence import Evidence, EvidenceList
+from argosy.embeddings.plan import EmbeddingOptions
 from argosy.signature.spec import Signature
 
 REFUSED = 3
@@ -54,8 +56,23 @@ def _verify(folder: Path) -> None:
         signature = Signature.model_validate_json((folder / "signature.json").read_bytes())
     verification = verify(folder / "model.onnx", signature, _evidence(folder))
     (folder / "model.onnx").write_bytes(verification.onnx)
-    (folder / "signature.json").write_text(verification.signature.model_dump_json())
+    described = _embedding(folder, verification.signature, verification.onnx)
+    (folder / "signature.json").write_text(described.model_dump_json())
     (folder / "report.json").write_text(verification.report.model_dump_json())
+
+
+def _embedding(folder: Path, signature: Signature, onnx: bytes) -> Signature:
+    """Return the signature with how it makes embeddings, where the upload says that it does."""
+    from argosy.conversion.embedding import with_embedding  # noqa: PLC0415 - heavy
+
+    tokenizer, options = folder / "tokenizer.json", folder / "embedding.json"
+    said = signature.embedding.model_dump() if signature.embedding else None
+    if options.exists():
+        said = json.loads(options.read_bytes())
+    elif said is None and not tokenizer.exists():
+        return signature
+    content = tokenizer.read_bytes() if tokenizer.exists() else None
+    return with_embedding(signature, EmbeddingOptions.model_validate(said or {}), content, onnx)
 
 
 def _evidence(folder: Path) -> list[Evidence]:

@@ -17,6 +17,7 @@ class ArtifactKind(StrEnum):
 
     ONNX = "onnx"
     SOURCE = "source"
+    TOKENIZER = "tokenizer"
 
 
 async def download(
@@ -26,12 +27,15 @@ async def download(
 
     Raises `VersionNotReady` when there is no such artifact yet, `RangeNotSatisfiable` for a range outside of it.
     """
-    digest = version.onnx_digest if kind is ArtifactKind.ONNX else version.source_digest
+    digest, suffix = {
+        ArtifactKind.ONNX: (version.onnx_digest, "onnx"),
+        ArtifactKind.SOURCE: (version.source_digest, version.source_format.value),
+        ArtifactKind.TOKENIZER: (version.tokenizer_digest, "tokenizer.json"),
+    }[kind]
     if digest is None:
-        raise VersionNotReady(f"version {version.number} has no ONNX artifact; it is {version.status}")
+        raise VersionNotReady(f"version {version.number} has no {kind} artifact; it is {version.status}")
     size = await store.size(digest)
     start, end = parse_range(byte_range, size) or (0, size)
-    suffix = "onnx" if kind is ArtifactKind.ONNX else version.source_format.value
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Length": str(end - start),

@@ -89,6 +89,8 @@ class ModelVersion(Revised, TenantRow):
     evidence_digest: Mapped[str | None] = mapped_column(index=True)
     onnx_digest: Mapped[str | None] = mapped_column(index=True)
     onnx_size: Mapped[int | None] = mapped_column(BigInt)
+    tokenizer_digest: Mapped[str | None] = mapped_column(index=True)
+    tokenizer_size: Mapped[int | None] = mapped_column(BigInt)
     signature: Mapped[dict[str, Any] | None]
     parity: Mapped[dict[str, Any] | None]
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)

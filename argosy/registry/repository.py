@@ -95,6 +95,7 @@ class VersionRepository(Repository[ModelVersion]):
             ModelVersion.sample_digest,
             ModelVersion.evidence_digest,
             ModelVersion.onnx_digest,
+            ModelVersion.tokenizer_digest,
         )
         found: set[str] = set()
         for column in columns:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from argosy.conversion.errors import Failure
 from argosy.conversion.report import ParityReport
+from argosy.embeddings.plan import EmbeddingOptions
 from argosy.kit.schemas import Description, Read, RequestSchema, Schema, Slug, Tags, Text
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion, SourceFormat, VersionStatus, Visibility
 from argosy.signature.spec import Signature
@@ -79,6 +80,7 @@ class VersionMetadata(RequestSchema):
     metrics: dict[Key, float] = Field({}, max_length=1000, examples=[{"accuracy": 0.97, "f1_score": 0.96}])
     training_date: AwareDatetime | None = None
     signature: Signature | None = None
+    embedding: EmbeddingOptions | None = Field(None, description="How its answers become embeddings of texts.")
     description: Description | None = None
     tags: Tags = Field(default_factory=list)
     provenance: dict[Key, Text] = Field({}, max_length=50, description="Frameworks and their versions.")
@@ -120,6 +122,7 @@ class VersionRead(Read):
     source_format: SourceFormat
     source: Artifact
     onnx: Artifact | None
+    tokenizer: Artifact | None
     signature: Signature | None
     parity: ParityReport | None
     parameters: dict[str, Any]
@@ -136,16 +139,20 @@ class VersionRead(Read):
     @classmethod
     def of(cls, model: Model, row: ModelVersion) -> Self:
         """Return the wire shape of a row."""
-        onnx = Artifact(sha256=row.onnx_digest, size=row.onnx_size or 0) if row.onnx_digest else None
         return cls.model_validate(
             {
                 **{column.key: getattr(row, column.key) for column in ModelVersion.__mapper__.column_attrs},
                 "model": model.full_name,
                 "version": row.number,
                 "source": Artifact(sha256=row.source_digest, size=row.source_size),
-                "onnx": onnx,
+                "onnx": _artifact(row.onnx_digest, row.onnx_size),
+                "tokenizer": _artifact(row.tokenizer_digest, row.tokenizer_size),
             }
         )
+
+
+def _artifact(digest: str | None, size: int | None) -> Artifact | None:
+    return Artifact(sha256=digest, size=size or 0) if digest else None
 
 
 class SignatureRead(Schema):

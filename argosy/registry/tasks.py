@@ -98,6 +98,8 @@ class Registrar:
     async def _work(self, run: JobRun, version: ModelVersion, folder: Path) -> Outcome:
         await run.progress(0, STEPS)
         await self._lay_out(version, folder)
+        if "embedding" in run.payload:
+            (folder / "embedding.json").write_text(run.payload["embedding"])
         await run.progress(1, STEPS)
         if version.source_format is SourceFormat.SKOPS:
             await self._sandbox.run("convert", folder, run.stopping)
@@ -112,6 +114,7 @@ class Registrar:
             source: version.source_digest,
             "sample": version.sample_digest,
             "evidence.json": version.evidence_digest,
+            "tokenizer.json": version.tokenizer_digest,
         }
         for name, digest in files.items():
             if digest is not None:

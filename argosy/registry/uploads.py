@@ -26,6 +26,7 @@ from argosy.registry.schemas import VersionMetadata
 MAX_PARTS = 8
 MAX_FIELD = 2**20
 MAX_SAMPLE = 64 * 2**20
+MAX_TOKENIZER = 32 * 2**20
 ACCEPTED = {Format.ONNX: SourceFormat.ONNX, Format.SKOPS: SourceFormat.SKOPS}
 
 
@@ -37,12 +38,13 @@ class Received:
     artifact: Stored
     sample: Stored | None
     evidence: Stored | None
+    tokenizer: Stored | None
     metadata: VersionMetadata
 
     @property
     def fingerprint(self) -> bytes:
         """What makes two uploads the same one."""
-        parts = (self.artifact, self.sample, self.evidence)
+        parts = (self.artifact, self.sample, self.evidence, self.tokenizer)
         digests = [part.digest if part else "-" for part in parts]
         return "\n".join([*digests, self.metadata.model_dump_json()]).encode()
 
@@ -68,7 +70,7 @@ async def receive(request: Request, store: ArtifactStore) -> Received:
     names the part.
     """
     async with _form(request) as form:
-        unknown = sorted(set(form) - {"artifact", "sample", "evidence", "metadata"})
+        unknown = sorted(set(form) - {"artifact", "sample", "evidence", "tokenizer", "metadata"})
         if unknown:
             raise invalid(["body", unknown[0][:100]], "the upload has no such part", "extra_forbidden")
         metadata = await _metadata(form)
@@ -84,6 +86,7 @@ async def receive(request: Request, store: ArtifactStore) -> Received:
             artifact=stored,
             sample=await _store_part(form, "sample", store),
             evidence=await _store_part(form, "evidence", store),
+            tokenizer=await _store_part(form, "tokenizer", store, MAX_TOKENIZER),
             metadata=metadata,
         )
 
@@ -114,12 +117,12 @@ async def _metadata(form: FormData) -> VersionMetadata:
         raise Invalid(errors=items) from error
 
 
-async def _store_part(form: FormData, name: str, store: ArtifactStore) -> Stored | None:
+async def _store_part(form: FormData, name: str, store: ArtifactStore, limit: int = MAX_SAMPLE) -> Stored | None:
     part = form.get(name)
     if part is None:
         return None
     file: BinaryIO = part.file if isinstance(part, UploadFile) else BytesIO(part.encode())
     size = file.seek(0, 2)
-    if size > MAX_SAMPLE:
-        raise invalid(["body", name], f"may have at most {MAX_SAMPLE} bytes", "too_long")
+    if size > limit:
+        raise invalid(["body", name], f"may have at most {limit} bytes", "too_long")
     return await store.put(file)

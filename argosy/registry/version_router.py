@@ -59,6 +59,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         "artifact": {**_BINARY, "description": "The model: ONNX or skops."},
                         "sample": {**_BINARY, "description": 'JSON `{"inputs": …, "outputs": …}` or Parquet.'},
                         "evidence": {**_BINARY, "description": "What the original answers to probes, from the SDK."},
+                        "tokenizer": {**_BINARY, "description": "Hugging Face's `tokenizer.json`, for embeddings."},
                         "metadata": {"type": "string", "contentMediaType": "application/json"},
                     },
                 },

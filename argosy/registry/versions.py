@@ -102,6 +102,8 @@ class VersionService(VersionReader):
                 source_size=received.artifact.size,
                 sample_digest=received.sample.digest if received.sample else None,
                 evidence_digest=received.evidence.digest if received.evidence else None,
+                tokenizer_digest=received.tokenizer.digest if received.tokenizer else None,
+                tokenizer_size=received.tokenizer.size if received.tokenizer else None,
                 signature=metadata.signature.model_dump(mode="json") if metadata.signature else None,
                 parameters=metadata.parameters,
                 metrics=metadata.metrics,
@@ -115,6 +117,8 @@ class VersionService(VersionReader):
         )
         result_url = f"/api/v1/models/{model.full_name}/versions/{number}"
         payload = {"version_id": str(version.id), "full_name": model.full_name, "result_url": result_url}
+        if metadata.embedding is not None:
+            payload["embedding"] = metadata.embedding.model_dump_json()
         job = await JobService(self._session).enqueue(model.organization_id, JOB_KIND, payload)
         version.job_id = job.id
         await self._session.flush()

@@ -31,3 +31,9 @@ class Overloaded(Unavailable):
     """More requests wait for a model than may."""
 
     type, title = "overloaded", "The model has too much to do"
+
+
+class NotAnEmbeddingModel(ArgosyError):
+    """The model does not make embeddings of texts."""
+
+    status, type, title = 422, "not-an-embedding-model", "The model makes no embeddings"

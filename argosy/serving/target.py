@@ -18,6 +18,7 @@ class Target:
     revision: int
     onnx_digest: str
     signature: dict[str, Any] = field(compare=False)
+    tokenizer_digest: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, full_name: str, version: ModelVersion) -> "Target":
@@ -32,4 +33,5 @@ class Target:
             revision=version.revision,
             onnx_digest=version.onnx_digest,
             signature=version.signature,
+            tokenizer_digest=version.tokenizer_digest,
         )

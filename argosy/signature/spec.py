@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 Scalar = bool | int | float | str
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+MAX_TOKENS = 32_768
 
 
 class Task(StrEnum):
@@ -61,6 +62,18 @@ class Role(StrEnum):
     SCORE = "score"
     VALUE = "value"
     TENSOR = "tensor"
+
+
+class Pooling(StrEnum):
+    """How the vectors of a text's tokens become one: their mean, the first one, or none where the model did it."""
+
+    MEAN = "mean"
+    CLS = "cls"
+    NONE = "none"
+
+
+def _absent(value: object) -> bool:
+    return value is None
 
 
 class _Spec(BaseModel):
@@ -121,6 +134,18 @@ class Tensor(_Spec):
     shape: list[int | None]
 
 
+class Embedding(_Spec):
+    """How the answers of a model become embeddings: from which output, and what is done with it.
+
+    `max_tokens` is the longest input, where texts are tokenized before the model.
+    """
+
+    output: Name
+    pooling: Pooling = Pooling.NONE
+    normalize: bool = False
+    max_tokens: int = Field(MAX_TOKENS, ge=1, le=MAX_TOKENS)
+
+
 class Signature(_Spec):
     """Named inputs and outputs of a model version.
 
@@ -134,6 +159,8 @@ class Signature(_Spec):
     tensors: list[Tensor] = Field(min_length=1)
     classes: list[Scalar] | None = Field(None, description="Class names in the order of the probabilities.")
     batched: bool = True
+    # Left out where there is none: the release before this one knows no such member, and may run beside it.
+    embedding: Embedding | None = Field(None, exclude_if=_absent)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -151,6 +178,8 @@ class Signature(_Spec):
             _check_columns(name, columns[name])
         if Role.PROBABILITIES in {output.role for output in self.outputs} and not self.classes:
             raise ValueError("probabilities need the names of the classes")
+        if self.embedding is not None and self.embedding.output not in {output.name for output in self.outputs}:
+            raise ValueError(f"the embedding names output {self.embedding.output!r}, which the model lacks")
         return self
 
     def output(self, role: Role) -> Output | None:

@@ -37,7 +37,7 @@ class Caller:
 
     async def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.token}"} | dict(options.pop("headers", {}))
-        url = path if path.startswith(("/v2", "/metrics")) else f"/api/v1{path}"
+        url = path if path.startswith(("/v1/", "/v2", "/metrics")) else f"/api/v1{path}"
         return await self.http.request(method, url, headers=headers, **options)
 
     async def get(self, path: str, **options: Any) -> httpx2.Response:

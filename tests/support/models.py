@@ -37,7 +37,7 @@ def linear_classifier() -> bytes:
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
         ],
     )
-    return _model([node], graph)
+    return model_of(graph)
 
 
 def sums(weight: float = 1.0) -> bytes:
@@ -51,10 +51,10 @@ def sums(weight: float = 1.0) -> bytes:
         [helper.make_tensor_value_info("total", TensorProto.DOUBLE, [None, 1])],
         [constant],
     )
-    return _model(nodes, graph)
+    return model_of(graph)
 
 
-def _model(_nodes: list[Any], graph: Any) -> bytes:
+def model_of(graph: Any) -> bytes:
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     onnx.checker.check_model(model)

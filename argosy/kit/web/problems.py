@@ -81,9 +81,23 @@ def problem_of(
         body["errors"] = [{"loc": [*item["loc"]], "msg": item["msg"], "type": item["type"]} for item in errors]
     if path.startswith("/v2/"):
         body["error"] = body["detail"]  # what clients of the Open Inference Protocol read
+    if path.startswith("/v1/"):
+        body["error"] = _openai_error(status, kind, str(body["detail"]), errors)
     if known_as := request_id or context.request_id():
         body["request_id"] = known_as
     return Problem(body | dict(extensions or {}), status_code=status, headers=dict(headers or {}))
+
+
+def _openai_error(status: int, kind: str, message: str, errors: Sequence[ErrorItem]) -> dict[str, JsonValue]:
+    """Return an error as OpenAI's clients read it."""
+    server = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    limited = status == HTTPStatus.TOO_MANY_REQUESTS
+    return {
+        "message": message,
+        "type": "server_error" if server else "rate_limit_error" if limited else "invalid_request_error",
+        "param": ".".join(str(part) for part in errors[0]["loc"]) or None if errors else None,
+        "code": kind.replace("-", "_"),
+    }
 
 
 def _summary(errors: Sequence[ErrorItem]) -> str | None:
