@@ -96,7 +96,7 @@ async def test_no_answer_has_a_field_for_a_secret(app: FastAPI) -> None:
         for name in description.get("properties", {})
         if suspicious.search(name)
     }
-    harmless = {"AuditRead.hash", "AuditRead.previous_hash"}
+    harmless = {"AuditRead.hash", "AuditRead.previous_hash", "Embedding.max_tokens", "VersionRead.tokenizer"}
     assert found - harmless <= shown_once | {name for name in found if name.endswith(("_digest", "sha256"))}
 
 
