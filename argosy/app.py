@@ -60,6 +60,7 @@ from argosy.registry.tasks import Registrar
 from argosy.registry.versions import JOB_KIND
 from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
+from argosy.serving.imaging import ImageDecoder
 from argosy.serving.protocols import oip, openai, stream, typed
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
@@ -178,6 +179,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.serving = ServingService(state.database, state.store, state.meter, settings.serving)
     state.embeddings = EmbeddingService(state.serving, state.store, state.meter, settings.serving)
+    state.images = ImageDecoder(settings.serving.threads, settings.limits.pixels)
     registrar = Registrar(state.database, state.store, Sandbox(settings.conversion), (data / "scratch").absolute())
     state.worker = Worker(state.database, {JOB_KIND: registrar.handler}, settings.jobs)
     consumers = (
@@ -226,6 +228,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
         stack.callback(state.serving.close)
         stack.callback(state.embeddings.close)
+        stack.callback(state.images.close)
         work = (state.meter, state.activity, state.dispatcher, state.worker, state.fast.freshness)
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))

@@ -221,6 +221,7 @@ class LimitsSettings(BaseModel):
     body_bytes: Bytes = Field(4 * 2**20, description="Largest JSON body.")
     upload_bytes: Bytes = Field(2**30, description="Largest upload of a model.")
     rows: int = Field(10_000, gt=0, description="Most rows in one prediction request.")
+    pixels: int = Field(50_000_000, gt=0, le=80_000_000, description="Most pixels of the images in one request.")
 
 
 class ServingSettings(BaseModel):

@@ -11,7 +11,7 @@ from argosy.conversion.report import ParityReport
 from argosy.embeddings.plan import EmbeddingOptions
 from argosy.kit.schemas import Description, Read, RequestSchema, Schema, Slug, Tags, Text
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion, SourceFormat, VersionStatus, Visibility
-from argosy.signature.spec import Signature
+from argosy.signature.spec import Image, Signature
 
 ModelName = Slug
 AliasName = Slug
@@ -95,6 +95,7 @@ class FeatureUpdate(RequestSchema):
     minimum: float | None = None
     maximum: float | None = None
     open: bool | None = Field(None, description="Accept values outside `enum`.")
+    image: Image | None = Field(None, description="How an image becomes the feature's value.")
 
 
 class VersionUpdate(RequestSchema):

@@ -12,6 +12,7 @@ from argosy.kit.web.openapi import add_problem_schema
 from argosy.registry.aliases import LIVE, AliasReader
 from argosy.registry.models import Model, ModelVersion
 from argosy.registry.service import ModelReader
+from argosy.serving.protocols.images import content_of
 from argosy.serving.protocols.typed import PREDICT_PROBLEMS
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
@@ -46,10 +47,11 @@ async def _live(session: ReadSession, principal: Principal | None) -> Sequence[t
 def _describe(document: Document, model: Model, target: Target, signature: CompiledSignature) -> None:
     stem = f"{model.organization.slug}.{model.name}.v{target.number}"
     schemas = document["components"]["schemas"]
-    content = {
+    rows = {
         "schema": _hoist(schemas, f"{stem}.Request", signature.request_json_schema()),
         "example": signature.example_request(),
     }
+    content = {"application/json": rows, **content_of(signature.signature)}
     answer = {"schema": _hoist(schemas, f"{stem}.Response", signature.response_json_schema())}
     document["paths"][f"/api/v1/models/{model.full_name}/predict"] = {
         "post": {
@@ -58,7 +60,10 @@ def _describe(document: Document, model: Model, target: Target, signature: Compi
             "description": f"Version {target.number} is live. {model.description or ''}".strip(),
             "operationId": f"predict_{stem.replace('.', '_').replace('-', '_')}",
             "security": [{"Bearer": []}, {"ApiKey": []}],
-            "requestBody": {"required": True, "content": {"application/json": content}},
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": content, **content_of(signature.signature)},
+            },
             "responses": {
                 "200": {"description": "Predictions", "content": {"application/json": answer}},
                 **{str(status): response for status, response in PREDICT_PROBLEMS.items()},

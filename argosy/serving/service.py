@@ -92,12 +92,15 @@ class ServingService:
         return kept[1]
 
     async def predict(
-        self, principal: Principal, target: Target, body: bytes, *, max_rows: int, within: int | None = None
+        self, principal: Principal, target: Target, body: bytes | Batch, *, max_rows: int, within: int | None = None
     ) -> bytes:
-        """Answer one typed call, `within` milliseconds; raises `InvalidInput` and what `Lane.infer` raises."""
+        """Answer one typed call, of JSON or a batch already read, within so many milliseconds.
+
+        Raises `InvalidInput` and what `Lane.infer` raises.
+        """
         started = time.perf_counter()
         signature = await self.signature(target)
-        batch = signature.parse(body, max_rows=max_rows)
+        batch = body if isinstance(body, Batch) else signature.parse(body, max_rows=max_rows)
         lane = await self.lane(target)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

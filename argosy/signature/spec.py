@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 Scalar = bool | int | float | str
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MAX_TOKENS = 32_768
 
 
@@ -72,12 +74,73 @@ class Pooling(StrEnum):
     NONE = "none"
 
 
+class Layout(StrEnum):
+    """The order of an image tensor's dimensions: height, width and channels."""
+
+    HWC = "HWC"
+    CHW = "CHW"
+
+
+class ImageMode(StrEnum):
+    """The channels of an image: grey, or red, green and blue, with opacity or without."""
+
+    GREY = "L"
+    RGB = "RGB"
+    RGBA = "RGBA"
+
+
+class Resampling(StrEnum):
+    """How an image is brought to the tensor's size, as Pillow names it; all but `nearest` smooth what they shrink."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
 def _absent(value: object) -> bool:
     return value is None
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class Image(_Spec):
+    """How an image becomes a tensor: each value is `(pixel * scale - mean) / std`, of pixels from 0 to 255.
+
+    `mean` and `std` have a number for each channel.
+    """
+
+    layout: Layout
+    mode: ImageMode = ImageMode.RGB
+    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    mean: list[Finite] | None = None
+    std: list[Positive] | None = None
+    resampling: Resampling = Resampling.BILINEAR
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values are the pixels themselves."""
+        return self.scale == 1 and self.mean is None and self.std is None
+
+    def size(self, shape: list[int | None]) -> tuple[int | None, int | None]:
+        """Return the height and the width in a tensor of that shape."""
+        height, width = shape[-3:-1] if self.layout is Layout.HWC else shape[-2:]
+        return height, width
+
+    def require_fit(self, shape: list[int | None], dtype: DType) -> None:
+        """Raise ValueError when an image of this kind has no place in a tensor."""
+        channels = len(self.mode)
+        if dtype not in {DType.UINT8, DType.FLOAT32}:
+            raise ValueError("an image needs a tensor of uint8 or float32")
+        if len(shape) not in {3, 4} or (len(shape) == 4 and shape[0] != 1):  # noqa: PLR2004 - one image of three
+            raise ValueError("an image needs a height, a width and channels")
+        if shape[-1 if self.layout is Layout.HWC else -3] != channels:
+            raise ValueError(f"an image of the mode {self.mode} needs {channels} channels, in the order {self.layout}")
+        if any(numbers is not None and len(numbers) != channels for numbers in (self.mean, self.std)):
+            raise ValueError(f"mean and std need {channels} numbers, one for each channel")
+        if dtype is DType.UINT8 and not self.is_plain:
+            raise ValueError("a tensor of uint8 takes the pixels as they are, without scale, mean and std")
 
 
 class Feature(_Spec):
@@ -103,6 +166,8 @@ class Feature(_Spec):
     example: Scalar | list[object] | None = None
     tensor: Name = Field(description="The ONNX input that carries this feature.")
     index: int | None = Field(None, ge=0, description="Its column in that tensor; null when it is the whole tensor.")
+    # Left out where there is none: the release before this one knows no such member, and may run beside it.
+    image: Image | None = Field(None, exclude_if=_absent, description="How an image becomes its value.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -112,6 +177,8 @@ class Feature(_Spec):
             raise ValueError(f"feature {self.name!r}: minimum {self.minimum} is above maximum {self.maximum}")
         if self.nullable and not (self.dtype.is_float or self.missing is not None):
             raise ValueError(f"feature {self.name!r}: {self.dtype} has no value for null")
+        if self.image is not None:
+            self.image.require_fit(self.shape, self.dtype)
         return self
 
 
@@ -159,7 +226,7 @@ class Signature(_Spec):
     tensors: list[Tensor] = Field(min_length=1)
     classes: list[Scalar] | None = Field(None, description="Class names in the order of the probabilities.")
     batched: bool = True
-    # Left out where there is none: the release before this one knows no such member, and may run beside it.
+    # As a feature's image.
     embedding: Embedding | None = Field(None, exclude_if=_absent)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Typed REST: JSON rows, columns or data in; named, typed predictions out."""
+"""Typed REST: JSON rows, columns or data in, or images; named, typed predictions out."""
 
 from typing import Annotated, Any
 
@@ -12,9 +12,13 @@ from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.security import requires
 from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, PredictionTimedOut
+from argosy.serving.imaging import ImageDecoder
+from argosy.serving.protocols import images
 from argosy.serving.protocols.timeouts import Within
 from argosy.serving.service import ServingService
+from argosy.serving.target import Target
 from argosy.signature.errors import InvalidInput
+from argosy.signature.tensors import Batch
 
 router = APIRouter(prefix="/models/{org}/{name}", tags=["predict"], responses=GUARDED)
 Consumer = Annotated[Principal, requires(Scope.PREDICT)]
@@ -29,6 +33,7 @@ PREDICT_PROBLEMS = problems(
     ModelNotLoadable,
     PredictionTimedOut,
 )
+JSON = "application/json"
 _ROW: dict[str, Any] = {"type": "object", "additionalProperties": True}
 _VALUES: dict[str, Any] = {"type": "array", "items": {}}
 REQUEST_SCHEMA: dict[str, Any] = {
@@ -61,7 +66,12 @@ RESPONSE_SCHEMA: dict[str, Any] = {
     response_class=Response,
     responses=PREDICT_PROBLEMS
     | {200: {"description": "Predictions", "content": {"application/json": {"schema": RESPONSE_SCHEMA}}}},
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": REQUEST_SCHEMA}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": REQUEST_SCHEMA}, **images.CONTENT},
+        }
+    },
 )
 async def predict(
     org: Slug,
@@ -73,21 +83,30 @@ async def predict(
     within: Within = None,
 ) -> Response:
     """Predict. Each live model also has a route of its own here, with its own schema."""
-    _require_json(request)
+    media_type = _media_type(request)
     serving: ServingService = request.app.state.serving
     target = await serving.resolve(principal, org, name, version, alias)
     limit: int = request.app.state.settings.limits.rows
     try:
-        body = await serving.predict(principal, target, await request.body(), max_rows=limit, within=within)
+        read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
+        body = await serving.predict(principal, target, read, max_rows=limit, within=within)
     except InvalidInput as error:
         raise _refusal(error) from error
     return Response(body, media_type="application/json")
 
 
-def _require_json(request: Request) -> None:
+def _media_type(request: Request) -> str:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType("send the rows as application/json")
+    if media_type not in {JSON, *images.MEDIA_TYPES}:
+        raise UnsupportedMediaType("send the rows as application/json, or an image as image/png or image/jpeg")
+    return media_type
+
+
+async def _read_images(request: Request, media_type: str, target: Target, max_rows: int) -> Batch:
+    serving: ServingService = request.app.state.serving
+    decoder: ImageDecoder = request.app.state.images
+    signature = (await serving.signature(target)).signature
+    return await decoder.read(signature, await images.contents(request, media_type, signature, max_rows))
 
 
 def _refusal(error: InvalidInput) -> ArgosyError:
