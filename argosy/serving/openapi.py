@@ -60,10 +60,7 @@ def _describe(document: Document, model: Model, target: Target, signature: Compi
             "description": f"Version {target.number} is live. {model.description or ''}".strip(),
             "operationId": f"predict_{stem.replace('.', '_').replace('-', '_')}",
             "security": [{"Bearer": []}, {"ApiKey": []}],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": content, **content_of(signature.signature)},
-            },
+            "requestBody": {"required": True, "content": content},
             "responses": {
                 "200": {"description": "Predictions", "content": {"application/json": answer}},
                 **{str(status): response for status, response in PREDICT_PROBLEMS.items()},

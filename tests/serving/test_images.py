@@ -125,6 +125,8 @@ async def test_pictures_of_digits_are_answered_as_their_numbers(owner: Caller) -
     page = (await owner.http.get("/openapi.json", headers={"Authorization": f"Bearer {owner.key}"})).json()
     taken = page["paths"]["/api/v1/models/owner/digits/predict"]["post"]["requestBody"]["content"]
     assert set(taken) == {"application/json", "multipart/form-data", "image/png", "image/jpeg"}
+    assert set(taken["application/json"]) == {"schema", "example"}
+    assert taken["multipart/form-data"]["schema"]["required"] == ["pixels"]
 
 
 @on_sqlite
