@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -249,3 +250,14 @@ async def test_a_tokenizer_that_panics_refuses_the_text_only(owner: Caller) -> N
     np.testing.assert_allclose(
         vectors(await embed(owner, "slow", input="a list"))[0], model.expected("a list"), atol=1e-6
     )
+
+
+@on_sqlite
+async def test_without_the_library_it_says_what_to_install(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await words(owner)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "tokenizers", None)
+        refused = await embed(owner, input="a list")
+    assert refused.status_code == 503
+    assert "argosy[embeddings]" in refused.json()["error"]["message"]
+    assert (await embed(owner, input="a list")).status_code == 200

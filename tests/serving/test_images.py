@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from typing import Any
 
@@ -222,3 +223,15 @@ async def test_an_image_has_to_fit_its_tensor(owner: Caller) -> None:
     assert fits.json()["signature"]["inputs"][0]["image"]["layout"] == "HWC"
     taken_back = await owner.patch(path, json={"features": {"picture": {"image": None}}})
     assert "image" not in taken_back.json()["signature"]["inputs"][0]
+
+
+@on_sqlite
+async def test_without_the_library_it_says_what_to_install(owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, pictures, graph = digits()
+    await model(owner, "digits", graph, "pixels", DESCRIBED)
+    image = encoded(pictures[0])
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "PIL", None)
+        refused = await send_one(owner, "digits", image)
+    assert refused.status_code == 415
+    assert "argosy[images]" in refused.json()["detail"]
