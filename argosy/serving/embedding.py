@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from argosy.engines.storage.base import ArtifactStore
 from argosy.kit.errors import ContentTooLarge, Invalid, invalid
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal
-from argosy.serving.batching import Lane
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NotAnEmbeddingModel, PredictionTimedOut
+from argosy.serving.runtime import Outputs, Tensors
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.settings import ServingSettings
@@ -28,6 +29,7 @@ from argosy.usage.service import Meter
 MAX_INPUTS = 2048
 GROUP_TOKENS = 16_384
 Texts = Sequence[str] | Sequence[Sequence[int]]
+Run = Callable[[Tensors, int], Awaitable[Outputs]]
 log = get_logger(__name__)
 
 
@@ -66,16 +68,16 @@ class EmbeddingService:
             raise NotAnEmbeddingModel(f"{target.model} makes no embeddings: {error}") from error
         try:
             async with asyncio.timeout(self._timeout):
-                lane = await self._serving.lane(target)
+                run = partial((await self._serving.lane(target)).infer, caller=principal.id)
                 embed = self._of_tokens if made.text is None else self._of_texts
-                found = await embed(target, made, lane, texts, dimensions)
+                found = await embed(target, made, run, texts, dimensions)
         except TimeoutError as error:
             raise PredictionTimedOut(f"the embeddings took longer than {self._timeout:g} s") from error
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, len(texts)))
         return found
 
     async def _of_texts(
-        self, target: Target, made: EmbeddingPlan, lane: Lane, texts: Texts, dimensions: int | None
+        self, target: Target, made: EmbeddingPlan, run: Run, texts: Texts, dimensions: int | None
     ) -> Embedded:
         given = [text for text in texts if isinstance(text, str)]
         if len(given) < len(texts) or made.text is None:
@@ -86,12 +88,12 @@ class EmbeddingService:
         except InvalidInput as error:
             # The signature tells the column and the row; here there is one column.
             raise Invalid(errors=[{**one, "loc": ["input", *one["loc"][2:]]} for one in error.errors]) from error
-        outputs = await lane.infer(batch.tensors, batch.rows)
+        outputs = await run(batch.tensors, batch.rows)
         found = _vectors(outputs[made.output], None, made, dimensions)
         return Embedded(found, sum(len(text.split()) for text in given))
 
     async def _of_tokens(
-        self, target: Target, made: EmbeddingPlan, lane: Lane, texts: Texts, dimensions: int | None
+        self, target: Target, made: EmbeddingPlan, run: Run, texts: Texts, dimensions: int | None
     ) -> Embedded:
         tokenizer = await self._tokenizers.get(target.tokenizer_digest or "")
         rows = await self._tokens(tokenizer, texts)
@@ -99,7 +101,7 @@ class EmbeddingService:
         found: Vectors | None = None
         for places in self._groups(rows):
             tensors = tokenizer.tensors([rows[place] for place in places], made.tensors)
-            outputs = await lane.infer(tensors, len(places))
+            outputs = await run(tensors, len(places))
             part = _vectors(outputs[made.output], tensors[MASK], made, dimensions)
             found = np.empty((len(rows), part.shape[1]), np.float32) if found is None else found
             found[places] = part
