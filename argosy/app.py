@@ -61,7 +61,7 @@ from argosy.registry.versions import JOB_KIND
 from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
 from argosy.serving.imaging import ImageDecoder
-from argosy.serving.protocols import oip, openai, stream, typed
+from argosy.serving.protocols import oip, openai, stream, typed, websocket
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
@@ -106,6 +106,7 @@ def unconfigured() -> FastAPI:
     app.include_router(oip.public)
     app.include_router(oip.router)
     app.include_router(openai.router)
+    app.include_router(websocket.router)
     app.include_router(docs.router)
     docs.mount_assets(app)
     problems.install(app)
@@ -171,6 +172,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     state, data = app.state, settings.data.dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.settings = settings
+    state.stopping = asyncio.Event()
     state.keys = key_ring(settings.data.dir / "secrets", settings.security)
     state.database = Database(settings.database_url, settings.database)
     state.store = LocalArtifactStore(settings.storage_dir)

@@ -17,6 +17,7 @@ from argosy import migrations
 from argosy.app import create_app
 from argosy.cli.fast_connections import fast
 from argosy.cli.tls import tls_context
+from argosy.cli.websocket_connections import GuardedWebSocket
 from argosy.engines.rates import SharedRateLimiter
 from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.schemas import Register
@@ -34,9 +35,10 @@ ADMIN = "admin"
 class Server(uvicorn.Server):
     """A server that says where it is once it serves."""
 
-    def __init__(self, config: uvicorn.Config, handshake_timeout: float) -> None:
+    def __init__(self, config: uvicorn.Config, handshake_timeout: float, stopping: asyncio.Event) -> None:
         super().__init__(config)
         self._handshake_timeout = handshake_timeout
+        self._stopping = stopping
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -47,6 +49,11 @@ class Server(uvicorn.Server):
         finally:
             for one, handler in handlers.items():
                 signal.signal(one, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell what would go on for as long as its client does, then drain."""
+        self._stopping.set()
+        await super().shutdown(sockets)
 
     @contextmanager
     def _bounded_handshakes(self) -> Iterator[None]:
@@ -95,11 +102,15 @@ def serve(settings: Settings) -> bool:
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=fast(app.state.fast, settings.network.head_timeout, settings.network.body_timeout),
+        ws=GuardedWebSocket,
+        ws_max_size=settings.limits.body_bytes,
+        # A few bytes could unpack to very many; bodies of requests must not come compressed either.
+        ws_per_message_deflate=False,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
     if password:
         typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
-    server = Server(config, settings.network.head_timeout)
+    server = Server(config, settings.network.head_timeout, app.state.stopping)
     server.run()
     return server.started
 

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+from pydantic import JsonValue
+
 from argosy.engines.storage.base import ArtifactStore
 from argosy.events.models import Event
 from argosy.kit import context
@@ -101,7 +103,17 @@ class ServingService:
         started = time.perf_counter()
         signature = await self.signature(target)
         batch = body if isinstance(body, Batch) else signature.parse(body, max_rows=max_rows)
-        lane = await self.lane(target)
+        return await self._answer(Consumption(principal, target, signature), batch, started, deadline(within))
+
+    async def predict_read(self, principal: Principal, target: Target, request: JsonValue, *, max_rows: int) -> bytes:
+        """Answer one typed call whose JSON is read already; raises what `predict` raises."""
+        started = time.perf_counter()
+        signature = await self.signature(target)
+        batch = signature.read(request, max_rows=max_rows)
+        return await self._answer(Consumption(principal, target, signature), batch, started, None)
+
+    async def _answer(self, consumption: Consumption, batch: Batch, started: float, ends: float | None) -> bytes:
+        lane = await self.lane(consumption.target)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         def deliver(_: Call, result: bytes | Exception) -> None:
@@ -115,14 +127,14 @@ class ServingService:
         call = Call(
             tensors=batch.tensors,
             rows=batch.rows,
-            caller=principal.id,
-            consumption=Consumption(principal, target, signature),
+            caller=consumption.principal.id,
+            consumption=consumption,
             prediction_id=str(new_id()),
             request_id=context.request_id() or "",
             started=started,
             deliver=deliver,
         )
-        lane.submit(call, deadline(within))
+        lane.submit(call, ends)
         try:
             return await answered
         except asyncio.CancelledError:

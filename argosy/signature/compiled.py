@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, JsonValue, WithJsonSchema
 
 from argosy.signature import jsonschema
 from argosy.signature.arrays import ScalarReader
 from argosy.signature.columns import TableReader, nested
-from argosy.signature.parse import RequestParser, read_json
+from argosy.signature.parse import RequestParser, strict_json
 from argosy.signature.predictions import Prediction, PredictionEncoder
 from argosy.signature.schema import Schema, check_carrier, nested_schema, row_model, scalar_type
 from argosy.signature.spec import DType, Feature, Signature, Tensor
@@ -49,8 +49,7 @@ class CompiledSignature:
 
     def parse(self, body: bytes, *, max_rows: int) -> Batch:
         """Read a JSON request into tensors; raises `InvalidInput`."""
-        request = read_json(body)
-        return self._reader.read_one(request) or self._reader.read(self._parser.parse(request, max_rows))
+        return self.read(strict_json(body), max_rows=max_rows)
 
     @property
     def matrix(self) -> Tensor | None:
@@ -60,6 +59,10 @@ class CompiledSignature:
     def read_matrix(self, values: list[Any], rows: int) -> Batch | None:
         """Return the batch of raw values row by row, or None when any of them is in doubt; `matrix` must be there."""
         return self._reader.read_matrix(values, rows)
+
+    def read(self, request: JsonValue, *, max_rows: int) -> Batch:
+        """Read a request whose JSON is read already into tensors; raises `InvalidInput`."""
+        return self._reader.read_one(request) or self._reader.read(self._parser.parse(request, max_rows))
 
     def to_tensors(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Batch:
         """Check columns of Python values or arrays and pack them into tensors; raises `InvalidInput`.

@@ -158,8 +158,8 @@ def _single(name: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     return lambda row: (row[name],)
 
 
-def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Return what a body says; raises `InvalidInput`."""
+def strict_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Read JSON without NaN and without a key twice; raises `InvalidInput`."""
     try:
         return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:

@@ -54,6 +54,36 @@ def sums(weight: float = 1.0) -> bytes:
     return model_of(graph)
 
 
+def patient(most: int = 3_000_000) -> bytes:
+    """Counts to the largest of its rows, `most` at most, and answers with it: the larger, the later."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["still"]), helper.make_node("Add", ["held", "one"], ["more"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("held", TensorProto.INT64, []),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("more", TensorProto.INT64, []),
+        ],
+        [helper.make_tensor("one", TensorProto.INT64, [], [1])],
+    )
+    constants = [
+        helper.make_tensor(name, TensorProto.INT64, [], [value]) for name, value in (("zero", 0), ("most", most))
+    ]
+    nodes = [
+        helper.make_node("ReduceMax", ["turns"], ["largest"], keepdims=0),
+        helper.make_node("Clip", ["largest", "zero", "most"], ["bounded"]),
+        helper.make_node("Loop", ["bounded", "", "zero"], ["counted"], body=body),
+        helper.make_node("Sub", ["counted", "bounded"], ["nothing"]),
+        helper.make_node("Add", ["turns", "nothing"], ["told"]),
+    ]
+    turns, told = (helper.make_tensor_value_info(name, TensorProto.INT64, [None, 1]) for name in ("turns", "told"))
+    return model_of(helper.make_graph(nodes, "patient", [turns], [told], constants))
+
+
 def model_of(graph: Any) -> bytes:
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)

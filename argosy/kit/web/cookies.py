@@ -10,6 +10,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
+from starlette.requests import HTTPConnection
 
 from argosy.kit.crypto import KeyRing
 from argosy.kit.errors import Forbidden
@@ -54,6 +55,16 @@ def require_own_page(request: Request, keys: KeyRing, cookie: str) -> None:
         raise CrossSiteRequest(f"send the session's token as {CSRF_HEADER}")
 
 
+def require_own_origin(connection: HTTPConnection) -> None:
+    """Raise `CrossSiteRequest` for a WebSocket that no page of ours opened.
+
+    A browser adds the cookie to it by itself, whoever's page it is, and always says the origin of the page.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None or not _is_own(connection, origin):
+        raise CrossSiteRequest("the connection comes from another origin")
+
+
 def set_cookie(response: Response, value: str, max_age: int) -> None:
     """Give a browser its session."""
     response.set_cookie(COOKIE, value, max_age=max_age, path="/", secure=True, httponly=True, samesite="lax")
@@ -64,9 +75,10 @@ def clear_cookie(response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
 
 
-def _is_own(request: Request, origin: str) -> bool:
+def _is_own(request: HTTPConnection, origin: str) -> bool:
     public = request.app.state.settings.public.url
-    own = {f"{request.url.scheme}://{request.url.netloc}".lower()}
+    scheme = "https" if request.url.scheme in {"https", "wss"} else "http"
+    own = {f"{scheme}://{request.url.netloc}".lower()}
     if public is not None:
         parts = urlsplit(str(public))
         own.add(f"{parts.scheme}://{parts.netloc}".lower())

@@ -75,8 +75,8 @@ class RateLimitMiddleware:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+        """Handle one request, or one WebSocket."""
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in UNCOUNTED:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})

@@ -25,6 +25,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 HSTS = "max-age=31536000; includeSubDomains"
+SWITCHED = 101
+RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 MIN_BODY_RATE = 1024  # bytes a second
 
 
@@ -35,8 +37,8 @@ class RequestContextMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
+        """Handle one request, or one WebSocket."""
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
@@ -47,13 +49,16 @@ class RequestContextMiddleware:
 
         async def answer(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                status = SWITCHED
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            elif message["type"] in RESPONSE_STARTS:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope.get("scheme") == "https":  # over plain HTTP it means nothing (RFC 6797, section 7.2)
+                if scope.get("scheme") in {"https", "wss"}:  # over plain HTTP it means nothing (RFC 6797, section 7.2)
                     headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
@@ -72,7 +77,7 @@ class RequestContextMiddleware:
         finally:
             log.info(
                 "request",
-                method=scope["method"],
+                method=scope.get("method", "WS"),
                 path=scope["path"],
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 2),

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from pydantic import JsonValue
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
+from starlette.websockets import WebSocket
 
 from argosy.kit import context
 from argosy.kit.db.dialects import is_disk_full, is_transient
@@ -167,6 +168,12 @@ def _allowed(app: FastAPI, request: Request, error: HTTPException) -> str:
 
 def install(app: FastAPI) -> None:
     """Answer every error of an application with a problem document."""
+
+    async def refuse(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+        """Answer a handshake whose URL is wrong as a request would be."""
+        await socket.send_denial_response(problem(Invalid(errors=tidy(error.errors())), socket.url.path))
+
+    app.add_exception_handler(WebSocketRequestValidationError, refuse)  # type: ignore[arg-type] # as FastAPI has it
 
     async def handle(request: Request, error: Exception) -> Problem:
         if isinstance(error, HTTPException):

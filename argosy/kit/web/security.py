@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
 from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
 
 from argosy.kit import context
 from argosy.kit.db.session import UnitOfWork
@@ -16,7 +17,7 @@ from argosy.kit.db.tenancy import SYSTEM, Actor
 from argosy.kit.errors import Forbidden, Unauthenticated
 from argosy.kit.policy import POLICY
 from argosy.kit.principal import Principal, PrincipalKind, Scope
-from argosy.kit.rates import TooManyRequests
+from argosy.kit.rates import Standing, TooManyRequests
 from argosy.kit.web.cookies import COOKIE, require_own_page
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105 - a path
@@ -82,26 +83,33 @@ _SCHEMES = (
 _bearer, _api_key, _basic, _cookie, _password = (Documented(scheme) for scheme in _SCHEMES)
 
 
-def read_credentials(request: Request, organization: str | None = None) -> Credentials | None:
+def read_credentials(request: HTTPConnection, organization: str | None = None) -> Credentials | None:
     """Return what a request authenticates with: a header if there is one, else the cookie; never the URL.
 
     Raises `Unauthenticated` for an Authorization header that cannot be read.
     """
     header, api_key = request.headers.get("authorization"), request.headers.get("x-api-key")
-    path_organization = request.path_params.get("org")
-    common = (organization, path_organization, context.address())
+    common = (organization, request.path_params.get("org"), context.address())
     if header is not None:
-        scheme, _, value = header.strip().partition(" ")
-        if scheme.lower() == Scheme.BASIC:
-            username, password = _basic_pair(value)
-            return Credentials(Scheme.BASIC, password, username, *common)
-        if scheme.lower() != Scheme.BEARER or not value.strip() or len(value) > MAX_CREDENTIAL:
-            raise Unauthenticated("send 'Authorization: Bearer …' or 'Authorization: Basic …'")
-        return Credentials(Scheme.BEARER, value.strip(), None, *common)
+        return read_authorization(header, *common)
     if api_key:
         return Credentials(Scheme.BEARER, api_key.strip(), None, *common)
     cookie = request.cookies.get(COOKIE)
     return Credentials(Scheme.COOKIE, cookie, None, *common) if cookie else None
+
+
+def read_authorization(
+    header: str, organization: str | None, path_organization: str | None, address: str
+) -> Credentials:
+    """Return what an Authorization header says; raises `Unauthenticated` when it cannot be read."""
+    common = (organization, path_organization, address)
+    scheme, _, value = header.strip().partition(" ")
+    if scheme.lower() == Scheme.BASIC:
+        username, password = _basic_pair(value)
+        return Credentials(Scheme.BASIC, password, username, *common)
+    if scheme.lower() != Scheme.BEARER or not value.strip() or len(value) > MAX_CREDENTIAL:
+        raise Unauthenticated("send 'Authorization: Bearer …' or 'Authorization: Basic …'")
+    return Credentials(Scheme.BEARER, value.strip(), None, *common)
 
 
 def _basic_pair(value: str) -> tuple[str, str]:
@@ -156,8 +164,7 @@ async def authenticate(request: Request, organization: str | None) -> Principal:
             raise Unauthenticated("send an API key or an access token as 'Authorization: Bearer …'")
         principal = await authenticator.authenticate(credentials)
     except Unauthenticated:
-        standing = await state.rates.hit(state.settings.rates.anonymous, "refused", context.address())
-        request.state.standing = standing
+        request.state.standing = standing = await count_refused(request)
         standing.require("too many requests with credentials that do not hold")
         raise
     context.identify(principal)
@@ -165,6 +172,13 @@ async def authenticate(request: Request, organization: str | None) -> Principal:
         require_own_page(request, state.keys, credentials.secret)
     await _admit(request, principal)
     return principal
+
+
+async def count_refused(connection: HTTPConnection) -> Standing:
+    """Count credentials that do not hold, by the address they come from."""
+    state = connection.app.state
+    standing: Standing = await state.rates.hit(state.settings.rates.anonymous, "refused", context.address())
+    return standing
 
 
 async def _admit(request: Request, principal: Principal) -> None:

@@ -91,7 +91,7 @@ async def predict(
         read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
         body = await serving.predict(principal, target, read, max_rows=limit, within=within)
     except InvalidInput as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     return Response(body, media_type="application/json")
 
 
@@ -109,6 +109,7 @@ async def _read_images(request: Request, media_type: str, target: Target, max_ro
     return await decoder.read(signature, await images.contents(request, media_type, signature, max_rows))
 
 
-def _refusal(error: InvalidInput) -> ArgosyError:
+def refusal(error: InvalidInput) -> ArgosyError:
+    """Return the problem that tells what is wrong with an input."""
     kinds: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
     return kinds.get(error.status, Invalid)(errors=error.errors)
