@@ -68,6 +68,7 @@ from argosy.settings import Settings
 from argosy.system import docs, health, metrics
 from argosy.usage import router as usage
 from argosy.usage.journal import Journal
+from argosy.usage.live import Places
 from argosy.usage.service import Meter
 
 UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
@@ -179,6 +180,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     state.rates = SharedRateLimiter(settings.cache.url.get_secret_value())
     _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
+    state.usage_streams = Places()
     state.serving = ServingService(state.database, state.store, state.meter, settings.serving)
     state.embeddings = EmbeddingService(state.serving, state.store, state.meter, settings.serving)
     state.images = ImageDecoder(settings.serving.threads, settings.limits.pixels)

@@ -1,6 +1,6 @@
 """Wire shapes of usage."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -29,6 +29,29 @@ class UsageRow(Schema):
     day: date | None = None
     calls: int
     rows: int
+
+
+class Amount(Schema):
+    """Calls and rows."""
+
+    calls: int
+    rows: int
+
+
+class LiveRow(Amount):
+    """What a model version was used since the event before."""
+
+    model: str = Field(examples=["ada/iris"])
+    version: int
+
+
+class LiveUsage(Amount):
+    """What an organization used since the event before."""
+
+    at: datetime = Field(description="When the counters were read.")
+    seconds: float = Field(description="Time since the event before; 0 in the first.")
+    items: list[LiveRow] = Field(description="Model versions that were used.")
+    missed: Amount | None = Field(None, description="Counted since `Last-Event-ID`; in the first event.")
 
 
 class UsageRead(Schema):

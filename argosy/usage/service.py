@@ -23,6 +23,8 @@ COLUMNS: dict[GroupBy, tuple[str, ...]] = {
     GroupBy.VERSION: ("model", "version"),
     GroupBy.DAY: ("day",),
 }
+# Calls and rows by model, version and day.
+Counts = dict[tuple[str, int, date], tuple[int, int]]
 log = get_logger(__name__)
 
 
@@ -46,6 +48,11 @@ class UsageReader:
         found = await self.usage.totals(principal, columns, since, until, model)
         items = [UsageRow.model_validate(row) for row in found if row["calls"]]
         return UsageRead(items=items, calls=sum(item.calls for item in items), rows=sum(item.rows for item in items))
+
+    async def counts(self, principal: Principal, since: date) -> Counts:
+        """Return the counters of the caller's organization from a day on."""
+        found = await self.usage.totals(principal, ("model", "version", "day"), since, None, None)
+        return {(row["model"], row["version"], row["day"]): (int(row["calls"]), int(row["rows"])) for row in found}
 
 
 class Meter:

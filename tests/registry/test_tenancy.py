@@ -130,6 +130,7 @@ async def test_every_route_needs_credentials_except_a_few(app: FastAPI, client: 
         (["models:read"], "POST", "/models", "models:write"),
         (["models:read"], "POST", "/models/owner/sizes/predict", "predict"),
         (["predict"], "GET", "/usage", "usage:read"),
+        (["predict"], "GET", "/usage/live", "usage:read"),
         (["predict"], "GET", "/jobs", "jobs:read"),
         (["predict"], "GET", "/organizations/owner/api-keys", "keys:read"),
     ],

@@ -149,7 +149,7 @@ def test_every_operation_answers_as_documented(fuzzed: Account) -> None:
     schema = schemathesis.openapi.from_url(f"{fuzzed.url}/openapi.json", headers=fuzzed.headers)
     failures = []
     operations = 0
-    for result in schema.get_all_operations():
+    for result in schema.exclude(path="/api/v1/usage/live").get_all_operations():  # its answers have no end
         assert isinstance(result, Ok), result
         operation = result.ok()
         operations += 1
