@@ -6,6 +6,7 @@ Nothing is read while as much is in flight as may be, or while the client does n
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
@@ -53,7 +54,8 @@ async def predict_websocket(
         access = await admitted(socket, Asked(org, name, version, alias))
         await Conversation(socket, access).run()
     except* Exception as group:  # noqa: BLE001 - the client is told by a close code
-        await _close(socket, group.exceptions)
+        with suppress(WebSocketDisconnect):  # nobody is there to be told
+            await _close(socket, group.exceptions)
 
 
 async def _close(socket: WebSocket, errors: Sequence[Exception]) -> None:
