@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from argosy.kit.errors import ArgosyError, Forbidden
 from argosy.kit.logs import get_logger
 from argosy.kit.schemas import Slug
+from argosy.kit.web.metrics import Metrics
 from argosy.kit.web.problems import Problem, problem, problem_of, translate
 from argosy.serving.protocols.typed import refusal
 from argosy.serving.protocols.websocket_access import LOST, Access, Asked, Closing, admitted
@@ -136,9 +137,8 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - the client is told
             told = self._problem(error)
             status, answer = told.status_code, b'{"id":%b,"error":%b}' % (known_as, bytes(told.body))
-        metrics = self._state.metrics
-        metrics.requests.labels("WS", ROUTE, str(status)).inc()
-        metrics.seconds.labels("WS", ROUTE).observe(time.perf_counter() - started)
+        metrics: Metrics = self._state.metrics
+        metrics.requests.series("WS", ROUTE, status).observe(time.perf_counter() - started)
         return answer.decode()
 
     async def _predict(self, request: JsonValue | InvalidInput) -> bytes:
