@@ -49,6 +49,7 @@ types: $(STAMP) ## Strict types
 check: lint types ## Everything but the tests
 	@$(UV) lock --check --quiet
 	@$(RUN) python -m tools.env_example --check
+	@$(RUN) python -m tools.proto --check
 	@$(RUN) python -m tools.check_migrations
 	@$(RUN) python -m tools.check_docs
 

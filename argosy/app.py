@@ -43,6 +43,7 @@ from argosy.kit.logs import configure_logs, get_logger
 from argosy.kit.outgoing import Outgoing
 from argosy.kit.rates import Standing
 from argosy.kit.web import idempotency, problems
+from argosy.kit.web.entrance import Entrance
 from argosy.kit.web.guards import HostMiddleware, Hosts, RateLimitMiddleware
 from argosy.kit.web.metrics import Metrics, MetricsMiddleware
 from argosy.kit.web.middleware import BodyLimitMiddleware, BodyTimeoutMiddleware, RequestContextMiddleware
@@ -61,7 +62,7 @@ from argosy.registry.versions import JOB_KIND
 from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
 from argosy.serving.imaging import ImageDecoder
-from argosy.serving.protocols import oip, openai, stream, typed, websocket
+from argosy.serving.protocols import grpc_port, oip, openai, stream, typed, websocket
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.service import ServingService
 from argosy.settings import Settings
@@ -171,6 +172,7 @@ def _api() -> APIRouter:
 
 def _wire(app: FastAPI, settings: Settings) -> None:
     state, data = app.state, settings.data.dir
+    grpc_port.require(settings)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.settings = settings
     state.stopping = asyncio.Event()
@@ -212,6 +214,7 @@ def _wire_identity(app: FastAPI, settings: Settings) -> None:
     state.oidc = {provider.name: OidcClient(provider, state.outgoing) for provider in settings.oidc.providers}
     state.activity = Activity(state.database)
     state.authenticator = DatabaseAuthenticator(state.database, state.tokens, state.sign_in, state.activity, security)
+    state.entrance = Entrance(state.authenticator, state.rates, settings.rates)
 
 
 def _mailer(settings: Settings) -> Mailer:
@@ -236,6 +239,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         work = (state.meter, state.activity, state.dispatcher, state.worker, state.fast.freshness)
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))
+        await stack.enter_async_context(grpc_port.serving(state))
         yield
 
 

@@ -157,6 +157,12 @@ class NetworkSettings(BaseModel):
         return self
 
 
+class GrpcSettings(BaseModel):
+    """The Open Inference Protocol over gRPC."""
+
+    port: int | None = Field(None, ge=0, le=65535, description="Port for gRPC; 0 picks a free one; off if unset.")
+
+
 class SmtpSettings(BaseModel):
     """The mail server."""
 
@@ -303,6 +309,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     public: PublicSettings = PublicSettings()
     network: NetworkSettings = NetworkSettings()
+    grpc: GrpcSettings = GrpcSettings()
     smtp: SmtpSettings = SmtpSettings()
     cache: CacheSettings = CacheSettings()
     rates: RatesSettings = RatesSettings()

@@ -11,6 +11,7 @@ from functools import partial
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from argosy import migrations
@@ -35,10 +36,10 @@ ADMIN = "admin"
 class Server(uvicorn.Server):
     """A server that says where it is once it serves."""
 
-    def __init__(self, config: uvicorn.Config, handshake_timeout: float, stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, handshake_timeout: float) -> None:
         super().__init__(config)
+        self._app = app
         self._handshake_timeout = handshake_timeout
-        self._stopping = stopping
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -49,11 +50,6 @@ class Server(uvicorn.Server):
         finally:
             for one, handler in handlers.items():
                 signal.signal(one, handler)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell what would go on for as long as its client does, then drain."""
-        self._stopping.set()
-        await super().shutdown(sockets)
 
     @contextmanager
     def _bounded_handshakes(self) -> Iterator[None]:
@@ -77,7 +73,18 @@ class Server(uvicorn.Server):
             shown = f"[{host}]" if ":" in host else host
             scheme = "https" if self.config.is_ssl else "http"
             _settle_memory()
+            if self._app.state.grpc is not None:
+                typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
             typer.echo(f"Argosy ready at {scheme}://{shown}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell what would go on for as long as its client does, then drain HTTP and gRPC together."""
+        self._app.state.stopping.set()
+        grpc = self._app.state.grpc
+        draining = asyncio.create_task(grpc.stop()) if grpc is not None else None
+        await super().shutdown(sockets)
+        if draining is not None:
+            await draining
 
 
 def _settle_memory() -> None:
@@ -88,7 +95,7 @@ def _settle_memory() -> None:
 
 
 def serve(settings: Settings) -> bool:
-    """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated` and `TlsUnusable`."""
+    """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated`, `TlsUnusable`, `GrpcMissing`."""
     context = tls_context(settings.network)
     app = create_app(settings)
     password = asyncio.run(prepare(settings))
@@ -110,7 +117,7 @@ def serve(settings: Settings) -> bool:
     )
     if password:
         typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
-    server = Server(config, settings.network.head_timeout, app.state.stopping)
+    server = Server(config, app, settings.network.head_timeout)
     server.run()
     return server.started
 

@@ -24,17 +24,24 @@ def load_settings(**changes: Any) -> Settings:  # noqa: ANN401 - whatever the se
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port for gRPC; 0 picks a free one; off if unset.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for the embedded engines.")] = None,
 ) -> None:
     """Start everything on this machine: API, worker, database and files."""
-    settings = load_settings(host=host, port=port, data=DataSettings(dir=data_dir) if data_dir else None)
+    settings = load_settings(
+        host=host,
+        port=port,
+        grpc={"port": grpc_port} if grpc_port is not None else None,
+        data=DataSettings(dir=data_dir) if data_dir else None,
+    )
     from argosy.cli.process import serve  # noqa: PLC0415 - heavy
     from argosy.cli.tls import TlsUnusable  # noqa: PLC0415
     from argosy.migrations import SchemaOutdated  # noqa: PLC0415
+    from argosy.serving.protocols.grpc_port import GrpcMissing  # noqa: PLC0415
 
     try:
         served = serve(settings)
-    except (SchemaOutdated, TlsUnusable) as error:
+    except (SchemaOutdated, TlsUnusable, GrpcMissing) as error:
         typer.echo(f"argosy: {error}", err=True)
         raise typer.Exit(1) from error
     if not served:

@@ -21,7 +21,7 @@ from argosy.kit.db.session import Database, ReadSession
 from argosy.kit.errors import Unauthenticated
 from argosy.kit.policy import granted
 from argosy.kit.principal import Principal, PrincipalKind, Scope
-from argosy.kit.web.security import Credentials, Scheme
+from argosy.kit.web.entrance import Credentials, Scheme
 from argosy.organizations.errors import OrganizationNotFound
 from argosy.organizations.models import Membership
 from argosy.organizations.service import OrganizationReader

@@ -18,10 +18,10 @@ from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Scope
 from argosy.kit.rates import RateLimiter, TooManyRequests
+from argosy.kit.web.entrance import Authenticator, Credentials, Scheme
 from argosy.kit.web.guards import Hosts
 from argosy.kit.web.metrics import Metrics, Series
 from argosy.kit.web.problems import problem
-from argosy.kit.web.security import Authenticator, Credentials, Scheme
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Asked, Call, Consumption
 from argosy.serving.batching import Lane

@@ -13,6 +13,7 @@ import time_machine
 from fastapi import FastAPI
 
 from argosy.kit.clock import now
+from argosy.kit.web.entrance import Entrance
 from tests.support.callers import PASSWORD, Caller, sign_in
 from tests.support.models import pushed
 
@@ -127,8 +128,8 @@ async def test_a_key_ends_when_its_time_is_up_and_tells_when_it_was_used(app: Fa
 
 @on_sqlite
 async def test_a_thousand_wrong_keys_are_refused_as_quickly_as_a_right_one(app: FastAPI, owner: Caller) -> None:
-    app.state.settings = app.state.settings.model_copy(
-        update={"rates": app.state.settings.rates.model_copy(update={"anonymous": 10**6})}
+    app.state.entrance = Entrance(
+        app.state.authenticator, app.state.rates, app.state.settings.rates.model_copy(update={"anonymous": 10**6})
     )
     from argosy.kit.crypto import new_token  # noqa: PLC0415
 

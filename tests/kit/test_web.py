@@ -12,6 +12,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from argosy.kit import crypto
 from argosy.kit.logs import configure_logs, get_logger
+from argosy.kit.principal import Principal
+from argosy.kit.web.entrance import Entrance
 from argosy.kit.web.problems import translate
 from argosy.settings import LogSettings
 from tests.support.callers import Caller
@@ -46,10 +48,10 @@ async def test_every_answer_carries_an_id_and_protective_headers(client: httpx2.
 
 async def test_an_unexpected_error_tells_nothing(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> None:
     class Broken:
-        async def authenticate(self, _credentials: object) -> None:
+        async def authenticate(self, credentials: object) -> Principal:
             raise RuntimeError("the secret is swordfish")
 
-    app.state.authenticator = Broken()
+    app.state.entrance = Entrance(Broken(), app.state.rates, app.state.settings.rates)
     response = await client.get("/api/v1/models", headers={"X-API-Key": "any"})
     assert response.status_code == 500
     assert response.json()["type"] == "urn:argosy:problem:internal-error"

@@ -9,7 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from argosy.serving.protocols.oip_codec import DATATYPES, DTYPES, from_bytes, to_bytes
+from argosy.serving.protocols.oip_tensors import DATATYPES, DTYPES, from_bytes, to_bytes
 from tests.support.callers import Caller
 from tests.support.models import pushed, settled, sums, upload
 
@@ -65,6 +65,8 @@ async def test_json_answers_what_the_typed_route_answers(owner: Caller) -> None:
             assert outputs["probabilities"]["shape"] == [2, 2]
             expected = [value for one in typed for value in one["probabilities"].values()]
             assert outputs["probabilities"]["data"] == expected
+    repeated = await infer(owner, {"model_name": "sizes", "inputs": [X]})
+    assert repeated.status_code == 200, "KServe's client repeats the name"
     one = (await infer(owner, {"inputs": [X], "outputs": [{"name": "label"}]})).json()
     assert [output["name"] for output in one["outputs"]] == ["label"]
     by_feature = [
@@ -153,6 +155,8 @@ REFUSED: dict[str, tuple[Any, int]] = {
     "a shape no list": ({"inputs": [{**X, "shape": 4}]}, 422),
     "a negative size": ({"inputs": [{**X, "shape": [-1, 2]}]}, 422),
     "a huge shape": ({"inputs": [{**X, "shape": [2**39, 2**39]}]}, 422),
+    "a huge shape of nothing": ({"inputs": [{**X, "shape": [2**39, 2**39], "data": []}]}, 422),
+    "a huge shape with nothing in it": ({"inputs": [{**X, "shape": [2**39, 2**39, 0], "data": []}]}, 422),
     "a boolean size": ({"inputs": [{**X, "shape": [True, 2]}]}, 422),
     "too few elements": ({"inputs": [{**X, "data": [1, 2, 3]}]}, 422),
     "too many dimensions": ({"inputs": [{**X, "shape": [1] * 40}]}, 422),

@@ -11,6 +11,7 @@ from argosy.client import Argosy
 from tests.support.callers import ALL_SCOPES, PASSWORD
 
 READY = "Argosy ready at "
+GRPC = "Argosy speaks gRPC at "
 
 
 class ServerProcess:
@@ -19,6 +20,7 @@ class ServerProcess:
         self._environment = {**os.environ, "ARGOSY_LOG_LEVEL": "warning", "ARGOSY_USAGE_FLUSH": "0.2", **environment}
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.grpc = ""
 
     def start(self) -> None:
         command = [sys.executable, "-m", "argosy", "up", "--port", "0", "--data-dir", str(self.data_dir)]
@@ -29,6 +31,8 @@ class ServerProcess:
             )
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if line.startswith(GRPC):
+                self.grpc = line.removeprefix(GRPC).strip()
             if line.startswith(READY):
                 self.url = line.removeprefix(READY).strip()
                 return

@@ -38,7 +38,7 @@ class Requests(Collector):
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str], Series] = {}
 
-    def series(self, method: str, route: str, status: int) -> Series:
+    def series(self, method: str, route: str, status: int | str) -> Series:
         """Return the series of a method, route and status."""
         return self._series.setdefault((method, route, str(status)), Series())
 

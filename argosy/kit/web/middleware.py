@@ -41,8 +41,7 @@ class RequestContextMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid4())
+        request_id = request_id_of(Headers(scope=scope).get("x-request-id", ""))
         context.begin_request(request_id, *_sender(scope))
         started = time.perf_counter()
         status = 0
@@ -84,10 +83,19 @@ class RequestContextMiddleware:
             )
 
 
+def request_id_of(given: str) -> str:
+    """Return the id of a request: the one it came with, if that will do."""
+    return given if _REQUEST_ID.match(given) else str(uuid4())
+
+
+def shown_agent(given: str) -> str | None:
+    """Return a client's name for itself as it may be kept."""
+    return "".join(letter for letter in given[:MAX_AGENT] if letter.isprintable()) or None
+
+
 def _sender(scope: Scope) -> tuple[str | None, str | None]:
     client = scope.get("client")
-    agent = Headers(scope=scope).get("user-agent", "")[:MAX_AGENT]
-    return (client[0] if client else None), "".join(letter for letter in agent if letter.isprintable()) or None
+    return (client[0] if client else None), shown_agent(Headers(scope=scope).get("user-agent", ""))
 
 
 class TooLarge(HTTPException):

@@ -50,7 +50,7 @@ def problem(error: ArgosyError, path: str, request_id: str | None = None) -> Pro
         error.type,
         error.title,
         path,
-        detail=error.detail,
+        detail=detail_of(error),
         errors=error.errors,
         headers=error.headers,
         extensions=error.extensions,
@@ -75,7 +75,7 @@ def problem_of(
         "type": f"urn:argosy:problem:{kind}",
         "title": title,
         "status": status,
-        "detail": detail or _summary(errors) or title,
+        "detail": detail or title,
         "instance": path[:500],
     }
     if errors:
@@ -107,6 +107,11 @@ def _summary(errors: Sequence[ErrorItem]) -> str | None:
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}{more}"
+
+
+def detail_of(error: ArgosyError) -> str:
+    """Return what an error says to whoever met it."""
+    return error.detail or _summary(error.errors) or error.title
 
 
 def tidy(errors: Sequence[Any]) -> list[ErrorItem]:

@@ -1,10 +1,7 @@
 """Authentication as a port: routes ask for a principal with a scope, and identity answers who that is."""
 
-import base64
-import binascii
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
@@ -17,44 +14,11 @@ from argosy.kit.db.tenancy import SYSTEM, Actor
 from argosy.kit.errors import Forbidden, Unauthenticated
 from argosy.kit.policy import POLICY
 from argosy.kit.principal import Principal, PrincipalKind, Scope
-from argosy.kit.rates import Standing, TooManyRequests
 from argosy.kit.web.cookies import COOKIE, require_own_page
+from argosy.kit.web.entrance import Credentials, Entrance, Scheme, header_credentials, require_scope
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105 - a path
-PREDICT_TAG = "predict"
-MAX_CREDENTIAL = 8192
-
-
-class Scheme(StrEnum):
-    """How a request says who sends it."""
-
-    BEARER = "bearer"
-    BASIC = "basic"
-    COOKIE = "cookie"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a request brought to prove who sends it, and the organization it is about.
-
-    `secret` is the API key, token, password or cookie. A user acts in the organization named by `X-Organization`, else
-    in the one of the path if a member, else in the personal one.
-    """
-
-    scheme: Scheme
-    secret: str = field(repr=False)
-    username: str | None = None
-    organization: str | None = None
-    path_organization: str | None = None
-    address: str = ""
-
-
-class Authenticator(Protocol):
-    """Tells who a caller is."""
-
-    async def authenticate(self, credentials: Credentials) -> Principal:
-        """Return the principal; raises `Unauthenticated` when the credentials do not hold."""
-        ...
+PREDICT_TAGS = frozenset({"predict", "inference protocol"})
 
 
 class Documented(SecurityBase):
@@ -88,39 +52,12 @@ def read_credentials(request: HTTPConnection, organization: str | None = None) -
 
     Raises `Unauthenticated` for an Authorization header that cannot be read.
     """
-    header, api_key = request.headers.get("authorization"), request.headers.get("x-api-key")
-    common = (organization, request.path_params.get("org"), context.address())
-    if header is not None:
-        return read_authorization(header, *common)
-    if api_key:
-        return Credentials(Scheme.BEARER, api_key.strip(), None, *common)
+    headers, org = request.headers, request.path_params.get("org")
+    found = header_credentials(headers.get("authorization"), headers.get("x-api-key"), organization, org)
     cookie = request.cookies.get(COOKIE)
-    return Credentials(Scheme.COOKIE, cookie, None, *common) if cookie else None
-
-
-def read_authorization(
-    header: str, organization: str | None, path_organization: str | None, address: str
-) -> Credentials:
-    """Return what an Authorization header says; raises `Unauthenticated` when it cannot be read."""
-    common = (organization, path_organization, address)
-    scheme, _, value = header.strip().partition(" ")
-    if scheme.lower() == Scheme.BASIC:
-        username, password = _basic_pair(value)
-        return Credentials(Scheme.BASIC, password, username, *common)
-    if scheme.lower() != Scheme.BEARER or not value.strip() or len(value) > MAX_CREDENTIAL:
-        raise Unauthenticated("send 'Authorization: Bearer …' or 'Authorization: Basic …'")
-    return Credentials(Scheme.BEARER, value.strip(), None, *common)
-
-
-def _basic_pair(value: str) -> tuple[str, str]:
-    try:
-        pair = base64.b64decode(value.strip(), validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise Unauthenticated("the Basic credentials cannot be read") from error
-    username, colon, password = pair.partition(":")
-    if not colon or "\x00" in pair or len(pair) > MAX_CREDENTIAL:
-        raise Unauthenticated("the Basic credentials cannot be read")
-    return username, password
+    if found is not None or cookie is None:
+        return found
+    return Credentials(Scheme.COOKIE, cookie, None, organization, org, context.address())
 
 
 async def current_principal(
@@ -147,48 +84,26 @@ async def current_principal(
 
 async def identified(request: Request) -> Principal:
     """Return who sends a request that was let in before, as it is now; raises `Unauthenticated`."""
-    authenticator: Authenticator = request.app.state.authenticator
-    credentials = read_credentials(request, request.headers.get("x-organization"))
-    if credentials is None:
-        raise Unauthenticated
-    return await authenticator.authenticate(credentials)
+    entrance: Entrance = request.app.state.entrance
+    return await entrance.identify(read_credentials(request, request.headers.get("x-organization")))
 
 
 async def authenticate(request: Request, organization: str | None) -> Principal:
     """Return who is calling, counted against the limits of the caller; of its address when nobody is known."""
-    state = request.app.state
-    authenticator: Authenticator = state.authenticator
+    entrance: Entrance = request.app.state.entrance
+    note = partial(setattr, request.state, "standing")
     try:
         credentials = read_credentials(request, organization)
-        if credentials is None:
-            raise Unauthenticated("send an API key or an access token as 'Authorization: Bearer …'")
-        principal = await authenticator.authenticate(credentials)
+        principal = await entrance.identify(credentials)
     except Unauthenticated:
-        request.state.standing = standing = await count_refused(request)
-        standing.require("too many requests with credentials that do not hold")
+        await entrance.refused(note)
         raise
     context.identify(principal)
-    if credentials.scheme is Scheme.COOKIE:
-        require_own_page(request, state.keys, credentials.secret)
-    await _admit(request, principal)
+    if credentials is not None and credentials.scheme is Scheme.COOKIE:
+        require_own_page(request, request.app.state.keys, credentials.secret)
+    predicts = not PREDICT_TAGS.isdisjoint(getattr(request.scope.get("route"), "tags", ()))
+    await entrance.admit(principal, note, predicts=predicts)
     return principal
-
-
-async def count_refused(connection: HTTPConnection) -> Standing:
-    """Count credentials that do not hold, by the address they come from."""
-    state = connection.app.state
-    standing: Standing = await state.rates.hit(state.settings.rates.anonymous, "refused", context.address())
-    return standing
-
-
-async def _admit(request: Request, principal: Principal) -> None:
-    rates, state = request.app.state.settings.rates, request.app.state
-    predicts = PREDICT_TAG in getattr(request.scope.get("route"), "tags", ())
-    limit, kind = (rates.predict, "predict") if predicts else (rates.caller, "caller")
-    standing = await state.rates.hit(limit, kind, principal.kind, str(principal.id))
-    request.state.standing = standing
-    if not standing.admitted:
-        raise TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
 
 
 class Requires:
@@ -199,8 +114,7 @@ class Requires:
 
     async def __call__(self, principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
         """Return the caller; raises `Forbidden`."""
-        if not principal.may(self.scope):
-            raise Forbidden(f"this needs the scope {self.scope}", required_scope=self.scope.value)
+        require_scope(principal, self.scope)
         return principal
 
 
@@ -227,11 +141,8 @@ async def counted(request: Request) -> None:
     """
     await request.state.work.act_as(SYSTEM)
     if getattr(request.state, "standing", None) is None:
-        state = request.app.state
-        request.state.standing = standing = await state.rates.hit(
-            state.settings.rates.anonymous, "anonymous", context.address()
-        )
-        standing.require("your address sends more requests than it may; wait")
+        entrance: Entrance = request.app.state.entrance
+        await entrance.count_stranger(partial(setattr, request.state, "standing"))
 
 
 async def as_system(request: Request, _principal: Annotated[Principal, Depends(current_principal)]) -> None:

@@ -4,27 +4,21 @@
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
 """
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from argosy import __version__
 from argosy.kit.db.session import Database
-from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, Unavailable
+from argosy.kit.errors import Invalid, Unavailable
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Schema
 from argosy.kit.web.openapi import GUARDED, Responses, problems
-from argosy.kit.web.security import PREDICT_TAG, requires
+from argosy.kit.web.security import requires
 from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, Overloaded, PredictionTimedOut
-from argosy.serving.protocols.oip_codec import DATATYPES
-from argosy.serving.protocols.oip_form import InferForm
+from argosy.serving.protocols.oip_plane import ModelMetadata, OipPlane, Server
+from argosy.serving.protocols.refusals import refusals
 from argosy.serving.protocols.timeouts import Within
-from argosy.serving.service import ServingService
-from argosy.serving.target import Target
-from argosy.signature.errors import InvalidInput
-from argosy.signature.spec import Output, Signature
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data"]
@@ -45,17 +39,8 @@ router = APIRouter(prefix="/v2/models", tags=["inference protocol"], responses=G
 Consumer = Annotated[Principal, requires(Scope.PREDICT)]
 Name = Annotated[str, Path(max_length=63, description="A model.")]
 Org = Annotated[str, Path(max_length=63, description="Slug of its organization; the caller's if left out.")]
-Version = Annotated[str, Path(max_length=63, description="A number, or an alias.")]
 HeaderLength = Annotated[str | None, Header(alias=HEADER_LENGTH)]
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-
-
-class Server(Schema):
-    """What serves."""
-
-    name: str = "argosy"
-    version: str = __version__
-    extensions: list[str] = EXTENSIONS
+Version = Annotated[str, Path(max_length=63, description="A number, or an alias.")]
 
 
 class Live(Schema):
@@ -71,28 +56,10 @@ class Ready(Schema):
     ready: bool = True
 
 
-class TensorMetadata(Schema):
-    """A tensor of a model; -1 is a free dimension."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-
-
-class ModelMetadata(Schema):
-    """A model as the protocol shows it."""
-
-    name: str
-    versions: list[str]
-    platform: str = "onnx_onnxv1"
-    inputs: list[TensorMetadata]
-    outputs: list[TensorMetadata]
-
-
 @public.get("")
 async def oip_server() -> Server:
     """Show what serves."""
-    return Server()
+    return Server(extensions=EXTENSIONS)
 
 
 @public.get("/health/live")
@@ -133,9 +100,7 @@ async def oip_version_ready_of(principal: Consumer, request: Request, org: Org, 
     return await _ready(request, principal, org, name, version)
 
 
-@router.post(
-    "/{name}/infer", tags=[PREDICT_TAG], response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
-)
+@router.post("/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
 async def oip_infer(
     principal: Consumer,
     request: Request,
@@ -148,11 +113,7 @@ async def oip_infer(
 
 
 @router.post(
-    "/{name}/versions/{version}/infer",
-    tags=[PREDICT_TAG],
-    response_class=Response,
-    responses=REFUSED | _ANSWER,
-    openapi_extra=_BODY,
+    "/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
 )
 async def oip_version_infer(
     principal: Consumer,
@@ -166,9 +127,7 @@ async def oip_version_infer(
     return await _infer(request, principal, None, name, version, length, within)
 
 
-@router.post(
-    "/{org}/{name}/infer", tags=[PREDICT_TAG], response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
-)
+@router.post("/{org}/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
 async def oip_infer_of(
     principal: Consumer,
     request: Request,
@@ -182,11 +141,7 @@ async def oip_infer_of(
 
 
 @router.post(
-    "/{org}/{name}/versions/{version}/infer",
-    tags=[PREDICT_TAG],
-    response_class=Response,
-    responses=REFUSED | _ANSWER,
-    openapi_extra=_BODY,
+    "/{org}/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
 )
 async def oip_version_infer_of(
     principal: Consumer,
@@ -227,37 +182,25 @@ async def oip_version_metadata_of(
     return await _metadata(request, principal, org, name, version)
 
 
-async def _target(request: Request, principal: Principal, org: str | None, name: str, version: str | None) -> Target:
-    serving: ServingService = request.app.state.serving
-    number = int(version) if version is not None and _NUMBER.fullmatch(version) else None
-    alias = version if number is None else None
-    return await serving.resolve(principal, org or principal.organization_slug, name, number, alias)
+def _plane(request: Request) -> OipPlane:
+    return OipPlane(request.app.state.serving, request.app.state.settings.limits.rows)
+
+
+def _shown(org: str | None, name: str) -> str:
+    return name if org is None else f"{org}/{name}"
 
 
 async def _ready(request: Request, principal: Principal, org: str | None, name: str, version: str | None) -> Ready:
-    serving: ServingService = request.app.state.serving
-    await serving.lane(await _target(request, principal, org, name, version))
-    return Ready(name=name if org is None else f"{org}/{name}")
+    plane = _plane(request)
+    await plane.load(await plane.find(principal, org, name, version))
+    return Ready(name=_shown(org, name))
 
 
 async def _metadata(
     request: Request, principal: Principal, org: str | None, name: str, version: str | None
 ) -> ModelMetadata:
-    serving: ServingService = request.app.state.serving
-    target = await _target(request, principal, org, name, version)
-    signature = (await serving.signature(target)).signature
-    return ModelMetadata(
-        name=name if org is None else f"{org}/{name}",
-        versions=[str(target.number)],
-        inputs=[
-            TensorMetadata(name=tensor.name, datatype=DATATYPES[tensor.dtype], shape=_free(tensor.shape))
-            for tensor in signature.tensors
-        ],
-        outputs=[
-            TensorMetadata(name=output.name, datatype=DATATYPES[output.dtype], shape=_output_shape(signature, output))
-            for output in signature.outputs
-        ],
-    )
+    plane = _plane(request)
+    return await plane.describe(await plane.find(principal, org, name, version), _shown(org, name))
 
 
 async def _infer(
@@ -269,27 +212,12 @@ async def _infer(
     length: str | None,
     within: int | None,
 ) -> Response:
-    serving: ServingService = request.app.state.serving
-    target = await _target(request, principal, org, name, version)
-    form = InferForm(await serving.signature(target), name if org is None else f"{org}/{name}", target.number)
-    try:
+    plane = _plane(request)
+    target = await plane.find(principal, org, name, version)
+    form = await plane.form(target, _shown(org, name))
+    with refusals():
         batch, wanted = form.read(await request.body(), length, request.app.state.settings.limits.rows)
-    except InvalidInput as error:
-        raise _refusal(error) from error
-    body, header_length = wanted.body(await serving.infer(principal, target, batch, within=within))
+    body, header_length = wanted.body(await plane.run(principal, target, batch, within))
     if header_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(header_length)})
-
-
-def _free(shape: list[int | None]) -> list[int]:
-    return [-1 if size is None else size for size in shape]
-
-
-def _output_shape(signature: Signature, output: Output) -> list[int]:
-    return [-1, *_free(output.shape)] if signature.batched else _free(output.shape)
-
-
-def _refusal(error: InvalidInput) -> ArgosyError:
-    kinds: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
-    return kinds.get(error.status, Invalid)(errors=error.errors)

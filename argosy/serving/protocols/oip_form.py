@@ -7,7 +7,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from argosy.kit.errors import invalid
-from argosy.serving.protocols.oip_codec import DATATYPES, Array, InferRequest, plain_id, read, split, texts, to_bytes
+from argosy.serving.protocols.oip_codec import InferRequest, read, split, texts
+from argosy.serving.protocols.oip_tensors import DATATYPES, Array, is_id, to_bytes
 from argosy.serving.runtime import Outputs
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch
@@ -92,7 +93,7 @@ class InferForm:
 
     def _plain(self, request: Any, max_rows: int) -> Batch | None:  # noqa: ANN401 - any JSON
         """Read the commonest request at once: the model's one matrix, in its own type, as a flat list of numbers."""
-        if self._matrix is None or type(request) is not dict or not plain_id(request):
+        if self._matrix is None or type(request) is not dict or not _is_plain(request):
             return None
         inputs = request.get("inputs")
         if type(inputs) is not list or len(inputs) != 1:
@@ -107,3 +108,8 @@ class InferForm:
         if beyond or not 0 < rows <= max_rows or shape != [rows, self._width] or {*map(type, shape)} != {int}:
             return None
         return self._compiled.read_matrix(data, rows)
+
+
+def _is_plain(request: dict[str, Any]) -> bool:
+    """Tell whether a request has its inputs and at most an id, a right one."""
+    return len(request) == 1 or (len(request) == 2 and "id" in request and is_id(request["id"]))  # noqa: PLR2004

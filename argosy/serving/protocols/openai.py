@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 
-from argosy.kit.errors import ArgosyError, BadRequest, Invalid
+from argosy.kit.errors import Invalid
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.web.openapi import GUARDED, Responses, problems
 from argosy.kit.web.security import requires
@@ -23,9 +23,9 @@ from argosy.serving.errors import (
     PredictionTimedOut,
 )
 from argosy.serving.protocols.openai_codec import ModelName, decode, encode
+from argosy.serving.protocols.refusals import refusals
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
-from argosy.signature.errors import InvalidInput
 
 Consumer = Annotated[Principal, requires(Scope.PREDICT)]
 PROBLEMS = problems(
@@ -90,10 +90,8 @@ router = APIRouter(prefix="/v1", tags=["predict"], responses=GUARDED)
 async def create_embeddings(principal: Consumer, request: Request) -> Response:
     """Make embeddings of texts, in OpenAI's shape."""
     embeddings: EmbeddingService = request.app.state.embeddings
-    try:
+    with refusals():
         asked = decode(await request.body())
-    except InvalidInput as error:
-        raise _refusal(error) from error
     target = await _target(request, principal, asked.model)
     made = await embeddings.embed(principal, target, asked.inputs, asked.dimensions)
     # Millions of numbers take a while to write: not on the event loop.
@@ -109,7 +107,3 @@ async def _target(request: Request, principal: Principal, model: str) -> Target:
     return await serving.resolve(
         principal, named.org or principal.organization_slug, named.name, named.version, named.alias
     )
-
-
-def _refusal(error: InvalidInput) -> ArgosyError:
-    return (BadRequest if error.status == BadRequest.status else Invalid)(errors=error.errors)

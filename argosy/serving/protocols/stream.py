@@ -15,10 +15,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
-from argosy.kit.errors import ArgosyError, ContentTooLarge, Forbidden
+from argosy.kit.errors import ArgosyError, ContentTooLarge
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
+from argosy.kit.web.entrance import require_scope
 from argosy.kit.web.openapi import GUARDED
 from argosy.kit.web.security import identified, requires
 from argosy.serving.errors import ModelRejectedInput, Overloaded
@@ -118,18 +119,11 @@ class PredictionStream:
         state = self._request.app.state
         if self._stamp != (stamp := state.fast.freshness.stamp):
             principal = await identified(self._request)
-            if not principal.may(Scope.PREDICT):
-                raise Forbidden(f"this needs the scope {Scope.PREDICT}")
+            require_scope(principal, Scope.PREDICT)
             org, _, model = self._target.model.partition("/")
             await self._serving.resolve(principal, org, model, self._target.number, None)
             self._stamp, self._principal = stamp, principal
-        limit: int = state.settings.rates.predict
-        caller = (self._principal.kind, str(self._principal.id))
-        while True:
-            standing = await state.rates.hit(limit, "predict", *caller, cost=min(rows, limit))
-            if standing.admitted:
-                return
-            await asyncio.sleep(standing.reset)
+        await state.entrance.wait(self._principal, rows)
 
     async def _answer(self, group: Sequence[bytes]) -> bytes:
         outcomes = await self._together(group)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid, UnsupportedMediaType
+from argosy.kit.errors import Invalid, UnsupportedMediaType
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
 from argosy.kit.web.openapi import GUARDED, problems
@@ -14,10 +14,10 @@ from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, PredictionTimedOut
 from argosy.serving.imaging import ImageDecoder
 from argosy.serving.protocols import images
+from argosy.serving.protocols.refusals import refusals
 from argosy.serving.protocols.timeouts import Within
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
-from argosy.signature.errors import InvalidInput
 from argosy.signature.tensors import Batch
 
 router = APIRouter(prefix="/models/{org}/{name}", tags=["predict"], responses=GUARDED)
@@ -87,11 +87,9 @@ async def predict(
     serving: ServingService = request.app.state.serving
     target = await serving.resolve(principal, org, name, version, alias)
     limit: int = request.app.state.settings.limits.rows
-    try:
+    with refusals():
         read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
         body = await serving.predict(principal, target, read, max_rows=limit, within=within)
-    except InvalidInput as error:
-        raise refusal(error) from error
     return Response(body, media_type="application/json")
 
 
@@ -107,9 +105,3 @@ async def _read_images(request: Request, media_type: str, target: Target, max_ro
     decoder: ImageDecoder = request.app.state.images
     signature = (await serving.signature(target)).signature
     return await decoder.read(signature, await images.contents(request, media_type, signature, max_rows))
-
-
-def refusal(error: InvalidInput) -> ArgosyError:
-    """Return the problem that tells what is wrong with an input."""
-    kinds: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
-    return kinds.get(error.status, Invalid)(errors=error.errors)

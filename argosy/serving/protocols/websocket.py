@@ -18,7 +18,7 @@ from argosy.kit.logs import get_logger
 from argosy.kit.schemas import Slug
 from argosy.kit.web.metrics import Metrics
 from argosy.kit.web.problems import Problem, problem, problem_of, translate
-from argosy.serving.protocols.typed import refusal
+from argosy.serving.protocols.refusals import refusals
 from argosy.serving.protocols.websocket_access import LOST, Access, Asked, Closing, admitted
 from argosy.serving.protocols.window import Window
 from argosy.serving.service import ServingService
@@ -145,12 +145,10 @@ class Conversation:
         principal, target = await self._access.fresh()
         await self._access.count(principal)
         serving: ServingService = self._state.serving
-        try:
+        with refusals():
             if isinstance(request, InvalidInput):
                 raise request
             return await serving.predict_read(principal, target, request, max_rows=self._state.settings.limits.rows)
-        except InvalidInput as error:
-            raise refusal(error) from error
 
     def _problem(self, error: Exception) -> Problem:
         path = self._socket.url.path

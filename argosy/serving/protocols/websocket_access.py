@@ -9,16 +9,9 @@ from fastapi import WebSocket, WebSocketDisconnect
 from argosy.kit import context
 from argosy.kit.errors import Forbidden, NotFound, Unauthenticated
 from argosy.kit.principal import Principal, Scope
-from argosy.kit.rates import Standing, TooManyRequests
 from argosy.kit.web.cookies import require_own_origin
-from argosy.kit.web.security import (
-    Authenticator,
-    Credentials,
-    Scheme,
-    count_refused,
-    read_authorization,
-    read_credentials,
-)
+from argosy.kit.web.entrance import Credentials, Entrance, Scheme, header_credentials, require_scope
+from argosy.kit.web.security import read_credentials
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.errors import InvalidInput
@@ -83,21 +76,18 @@ class Access:
 
     async def count(self, principal: Principal) -> None:
         """Count a request of the caller; raises `TooManyRequests`."""
-        limit: int = self._state.settings.rates.predict
-        standing: Standing = await self._state.rates.hit(limit, "predict", principal.kind, str(principal.id))
-        if not standing.admitted:
-            raise TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
+        entrance: Entrance = self._state.entrance
+        await entrance.admit(principal, predicts=True)
 
     def _holds(self, known: Known | None) -> bool:
         return known is not None and known.stamp == self._state.fast.freshness.stamp and time.monotonic() < known.ends
 
     async def _look(self) -> Known:
         stamp, ends = self._state.fast.freshness.stamp, time.monotonic() + BELIEVED_SECONDS
-        authenticator: Authenticator = self._state.authenticator
-        principal = await authenticator.authenticate(self._credentials)
+        entrance: Entrance = self._state.entrance
+        principal = await entrance.identify(self._credentials)
         context.identify(principal)
-        if not principal.may(Scope.PREDICT):
-            raise Forbidden(f"this needs the scope {Scope.PREDICT}", required_scope=Scope.PREDICT.value)
+        require_scope(principal, Scope.PREDICT)
         serving: ServingService = self._state.serving
         asked = self._asked
         target = await serving.resolve(principal, asked.org, asked.name, asked.version, asked.alias)
@@ -115,7 +105,8 @@ async def admitted(socket: WebSocket, asked: Asked) -> Access:
         access = Access(socket, asked, credentials)
         principal, _ = await access.fresh()
     except Unauthenticated:
-        (await count_refused(socket)).require("too many connections with credentials that do not hold")
+        entrance: Entrance = socket.app.state.entrance
+        await entrance.refused()
         raise
     await access.count(principal)
     return access
@@ -137,4 +128,6 @@ async def _first_message(socket: WebSocket) -> Credentials:
     header = given.get("authorization") if isinstance(given, dict) and len(given) == 1 else None
     if not isinstance(header, str):
         raise Unauthenticated(FIRST_MESSAGE)
-    return read_authorization(header, None, socket.path_params.get("org"), context.address())
+    found = header_credentials(header, None, None, socket.path_params.get("org"))
+    assert found is not None  # noqa: S101 - a header was given
+    return found

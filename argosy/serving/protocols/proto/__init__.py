@@ -1,0 +1,1 @@
+"""The messages of the Open Inference Protocol over gRPC, made by `python -m tools.proto` from `inference.proto`."""
