@@ -15,12 +15,19 @@ from argosy import __version__, migrations
 from argosy.audit import router as audit
 from argosy.audit.denials import Denials
 from argosy.audit.service import append as append_audit
+from argosy.caching import router as caching
+from argosy.caching.cache import ResponseCache
 from argosy.engines.mail.base import Mailer
 from argosy.engines.mail.files import FileMailer
 from argosy.engines.mail.smtp import SmtpMailer
 from argosy.engines.rates import SharedRateLimiter
 from argosy.engines.storage.local import LocalArtifactStore
 from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
+from argosy.events.freshness import Freshness
+from argosy.explanations import router as explanations
+from argosy.explanations.plan import Limits
+from argosy.explanations.service import JOB_KIND as EXPLANATION
+from argosy.explanations.tasks import Bounds, Explainer
 from argosy.identity import admin_router as administration
 from argosy.identity import credential_router as credentials
 from argosy.identity import federation_router as federation
@@ -36,6 +43,7 @@ from argosy.identity.sign_in import SignIn
 from argosy.identity.signing import SigningKeys
 from argosy.identity.tokens import AccessTokens
 from argosy.jobs import router as jobs
+from argosy.jobs.maintenance import forget_results
 from argosy.jobs.worker import Worker
 from argosy.kit.crypto import key_ring
 from argosy.kit.db.session import Database
@@ -52,6 +60,9 @@ from argosy.mail.service import MAIL_QUEUED, Postman
 from argosy.members import router as members
 from argosy.members.service import InvitedGuests
 from argosy.organizations import router as organizations
+from argosy.predictions import router as predictions
+from argosy.predictions.maintenance import forget_expired
+from argosy.predictions.recorder import Recorder
 from argosy.registry import router as models
 from argosy.registry import version_router as versions
 from argosy.registry.aliases import ALIAS_MOVED
@@ -161,9 +172,12 @@ def _api() -> APIRouter:
         audit.router,
         models.router,
         versions.router,
+        predictions.router,
+        caching.router,
         typed.router,
         stream.router,
         jobs.router,
+        explanations.router,
         usage.router,
     ):
         api.include_router(router)
@@ -183,19 +197,25 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.usage_streams = Places()
-    state.serving = ServingService(state.database, state.store, state.meter, settings.serving)
+    state.metrics = Metrics()
+    freshness = Freshness(state.database)
+    state.recorder = Recorder(state.database, freshness, state.metrics.registry)
+    cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
+    state.serving = ServingService(state.database, state.store, state.meter, state.recorder, cache, settings.serving)
     state.embeddings = EmbeddingService(state.serving, state.store, state.meter, settings.serving)
     state.images = ImageDecoder(settings.serving.threads, settings.limits.pixels)
     registrar = Registrar(state.database, state.store, Sandbox(settings.conversion), (data / "scratch").absolute())
-    state.worker = Worker(state.database, {JOB_KIND: registrar.handler}, settings.jobs)
+    bounds = Bounds(Limits(settings.limits.rows, settings.jobs.explanation_runs), settings.serving.timeout)
+    explainer = Explainer(state.database, state.store, state.serving, state.meter, bounds)
+    handlers = {JOB_KIND: registrar.handler, EXPLANATION: explainer.handler}
+    state.worker = Worker(state.database, handlers, settings.jobs)
     consumers = (
         Consumer("audit.append", EVERY, append_audit),
         Consumer("identity.send_code", CODE_REQUESTED, CodeSender(state.keys, settings.security).handle),
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
     )
-    state.metrics = Metrics()
-    state.fast = FastPath(state.database, state.serving, state.authenticator, state.rates, state.metrics, settings)
+    state.fast = FastPath(freshness, state.serving, state.authenticator, state.rates, state.metrics, settings)
     state.denied = Denials(state.database, state.rates).note
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
 
@@ -236,7 +256,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)
-        work = (state.meter, state.activity, state.dispatcher, state.worker, state.fast.freshness)
+        work = (state.meter, state.recorder, state.activity, state.dispatcher, state.worker, state.fast.freshness)
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))
         await stack.enter_async_context(grpc_port.serving(state))
@@ -260,6 +280,8 @@ async def _maintain(app: FastAPI) -> None:
             async with app.state.database.write() as session:
                 await idempotency.purge(session)
                 await forget_old(session)
+                await forget_results(session)
+                await forget_expired(session)
             await app.state.signing_keys.keep_fresh()
             if removed:
                 log.info("orphans_collected", removed=removed)

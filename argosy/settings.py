@@ -237,6 +237,7 @@ class ServingSettings(BaseModel):
     timeout: Seconds = Field(30.0, description="Seconds a prediction may take.")
     threads: int = Field(2, gt=0, description="Runs of one model at once in one process.")
     batch_rows: int = Field(256, gt=0, description="Rows of several requests run together at most.")
+    cache_bytes: Bytes = Field(64 * 2**20, description="Memory of one process for answers of models that cache them.")
     queue_rows: int = Field(20_000, gt=0, description="Rows that may wait for one model; above, the answer is 503.")
     queue_bytes: Bytes = Field(256 * 2**20, description="Bytes that may wait for one model; above, the answer is 503.")
 
@@ -255,6 +256,9 @@ class JobsSettings(BaseModel):
     concurrency: int = Field(1, gt=0, description="Jobs run at once.")
     lease: Seconds = Field(30.0, description="Seconds without a heartbeat after which a job is taken over.")
     poll: Seconds = Field(1.0, description="Seconds between looks at the queue when nothing wakes the worker.")
+    explanation_runs: int = Field(
+        2_000_000, gt=0, description="Rows a model may be run on for one explanation: rows x samples x features."
+    )
 
 
 class UsageSettings(BaseModel):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from argosy.cli import credentials
-from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, ConversionError, PushFailed
+from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, ConversionError, JobUnsuccessful, PushFailed
 
 PIPED_WIDTH = 200
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -67,7 +67,7 @@ def failures() -> Iterator[None]:
     except ConversionError as error:
         complain(error.failure.reason, *([error.failure.advice] if error.failure.advice else []))
         raise typer.Exit(1) from None
-    except (PushFailed, ArgosyConnectionError, TimeoutError) as error:
+    except (PushFailed, JobUnsuccessful, ArgosyConnectionError, TimeoutError) as error:
         complain(str(error))
         raise typer.Exit(1) from None
     except ValidationError as error:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from argosy.cli.console import JsonOption, session, show
+from argosy.cli.console import JsonOption, session, show, show_json
 
 jobs = typer.Typer(help="Jobs.", no_args_is_help=True)
 COLUMNS = ("id", "kind", "status", "progress", "error")
@@ -25,6 +25,13 @@ def get_job(job_id: JobId, json: JsonOption = False) -> None:
     """Show a job."""
     with session() as client:
         show(client.job(job_id), json, COLUMNS)
+
+
+@jobs.command("result")
+def job_result(job_id: JobId) -> None:
+    """Wait for a job and print what came of it, as JSON."""
+    with session() as client:
+        show_json(client.job_result(job_id))
 
 
 @jobs.command("cancel")

@@ -8,7 +8,7 @@
 """
 
 from argosy.client.asynchronous import AsyncArgosy
-from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, PushFailed
+from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, JobUnsuccessful, PushFailed
 from argosy.client.flows import PushProgress
 from argosy.client.predictions import Prediction
 from argosy.client.retries import RetryPolicy
@@ -21,6 +21,7 @@ __all__ = [
     "ArgosyConnectionError",
     "AsyncArgosy",
     "ConversionError",
+    "JobUnsuccessful",
     "Prediction",
     "PushFailed",
     "PushProgress",

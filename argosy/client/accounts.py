@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from argosy.client import results
-from argosy.client.requests import Call, Json, given, nothing, parsed, under
+from argosy.client.requests import Call, Json, given, nothing, once, parsed, under
 
 
 def register(
@@ -87,6 +87,16 @@ def get_job(job_id: object) -> Call[results.Job]:
 def cancel_job(job_id: object) -> Call[results.Job]:
     """Cancel a job."""
     return Call("POST", under("jobs", job_id, "cancel"), parsed(results.Job))
+
+
+def job_result(job_id: object) -> Call[Json]:
+    """Show what came of a job."""
+    return Call("GET", under("jobs", job_id, "result"), parsed(Json))
+
+
+def explain(body: Json) -> Call[results.Job]:
+    """Queue an explanation."""
+    return Call("POST", "/jobs", parsed(results.Job), json=body, headers=once())
 
 
 def usage(params: Json) -> Call[results.Usage]:

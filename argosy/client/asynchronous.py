@@ -150,6 +150,30 @@ class AsyncArgosy(AsyncAccountMethods, AsyncOrganizationMethods, AsyncCredential
         """Cancel a job."""
         return await self.send(accounts.cancel_job(job_id))
 
+    async def explain(
+        self,
+        name: str,
+        inputs: object,
+        *,
+        method: str = "shap",
+        background: object = None,
+        **fields: Any,  # noqa: ANN401 - the API's fields
+    ) -> results.Job:
+        """Queue an explanation of answers (`shap`) or of the model (`permutation`); `job_result` waits for it.
+
+        `inputs` and `background` are as for `predict`; `fields` are `labels`, `samples`, `seed`, `version`, `alias`.
+        """
+        return await self._run(self._explain(name, inputs, background, given(method=method, **fields)))
+
+    async def job_result(
+        self,
+        job_id: object,
+        *,
+        timeout: float = 600.0,  # noqa: ASYNC109 - the same parameter as in the other client
+    ) -> dict[str, Any]:
+        """Wait for a job and return what came of it; raises `JobUnsuccessful`, or `TimeoutError`."""
+        return await self._run(self._result(job_id, timeout))
+
     async def usage(self, *group_by: str, model: str | None = None) -> results.Usage:
         """Show what the organization used, by `key`, `model`, `version` and `day`."""
         return await self.send(accounts.usage(given(group_by=list(group_by) or None, model=model)))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from argosy.client.results import Version
+from argosy.client.results import Job, Version
 
 
 class ArgosyAPIError(Exception):
@@ -46,3 +46,11 @@ class PushFailed(Exception):
         self.advice = failure.advice if failure else None
         advice = f" - {self.advice}" if self.advice else ""
         super().__init__(f"{version.model} version {version.version}: {self.reason}{advice}")
+
+
+class JobUnsuccessful(Exception):
+    """The job failed or was cancelled; `job` says why."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"the job {job.id} has {job.status}: {job.error}")

@@ -215,6 +215,11 @@ class Job(Result):
     error: str | None = None
     result_url: str | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the job has ended, well or not."""
+        return self.status not in {"queued", "running"}
+
 
 class UsageRow(Result):
     """Calls and rows of one group."""

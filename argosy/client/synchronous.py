@@ -145,6 +145,30 @@ class Argosy(AccountMethods, OrganizationMethods, CredentialMethods):
         """Cancel a job."""
         return self.send(accounts.cancel_job(job_id))
 
+    def explain(
+        self,
+        name: str,
+        inputs: object,
+        *,
+        method: str = "shap",
+        background: object = None,
+        **fields: Any,  # noqa: ANN401 - the API's fields
+    ) -> results.Job:
+        """Queue an explanation of answers (`shap`) or of the model (`permutation`); `job_result` waits for it.
+
+        `inputs` and `background` are as for `predict`; `fields` are `labels`, `samples`, `seed`, `version`, `alias`.
+        """
+        return self._run(self._explain(name, inputs, background, given(method=method, **fields)))
+
+    def job_result(
+        self,
+        job_id: object,
+        *,
+        timeout: float = 600.0,
+    ) -> dict[str, Any]:
+        """Wait for a job and return what came of it; raises `JobUnsuccessful`, or `TimeoutError`."""
+        return self._run(self._result(job_id, timeout))
+
     def usage(self, *group_by: str, model: str | None = None) -> results.Usage:
         """Show what the organization used, by `key`, `model`, `version` and `day`."""
         return self.send(accounts.usage(given(group_by=list(group_by) or None, model=model)))

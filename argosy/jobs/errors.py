@@ -15,6 +15,18 @@ class JobEnded(Conflict):
     type, title = "job-ended", "The job has ended"
 
 
+class JobNotSucceeded(Conflict):
+    """The job has no result: it has not ended yet, or not well."""
+
+    type, title = "job-not-succeeded", "The job has no result"
+
+
+class JobResultNotFound(NotFound):
+    """The job's result is not kept here, or not any more."""
+
+    type, title = "job-result-not-found", "Job result not found"
+
+
 class JobFailed(Exception):
     """Raised by a handler when the job cannot succeed, whatever is tried; the text is shown to its owner."""
 

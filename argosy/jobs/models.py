@@ -3,8 +3,9 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
@@ -50,3 +51,21 @@ class Job(TenantRow):
     worker: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+
+
+class ContentRole(StrEnum):
+    """What a job's content is to it."""
+
+    INPUT = "input"
+    RESULT = "result"
+
+
+class JobContent(TenantRow):
+    """What a job was given, until it ends, and what came of it. Apart from the job, so that lists stay light."""
+
+    __tablename__ = "job_contents"
+    __table_args__ = (UniqueConstraint("job_id", "role"), Index("ix_job_contents_created_at", "created_at"))
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    role: Mapped[ContentRole] = mapped_column(enum_type(ContentRole, "role"))
+    content: Mapped[bytes] = mapped_column(LargeBinary)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Update, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, delete, or_, select, update
 
-from argosy.jobs.models import Job, JobStatus
+from argosy.jobs.models import ContentRole, Job, JobContent, JobStatus
 from argosy.kit.clock import now
 from argosy.kit.repository import TenantRepository
 
@@ -87,6 +87,26 @@ class JobRepository(TenantRepository[Job]):
         result = await self._session.execute(statement.execution_options(synchronize_session=False))
         assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has no other result
         return result.rowcount
+
+
+class JobContentRepository(TenantRepository[JobContent]):
+    """What jobs were given and what came of them, reached through the job."""
+
+    model = JobContent
+
+    async def of(self, job_id: UUID, role: ContentRole) -> bytes | None:
+        """Return a job's content."""
+        statement = select(JobContent.content).where(JobContent.job_id == job_id, JobContent.role == role)
+        return await self._session.scalar(statement)
+
+    async def forget(self, job_id: UUID, role: ContentRole) -> None:
+        """Delete a job's content."""
+        await self._session.execute(delete(JobContent).where(JobContent.job_id == job_id, JobContent.role == role))
+
+    async def forget_results(self, before: datetime) -> None:
+        """Delete the results that were written before a time."""
+        old = (JobContent.role == ContentRole.RESULT) & (JobContent.created_at < before)
+        await self._session.execute(delete(JobContent).where(old))
 
 
 def _due(moment: datetime) -> ColumnElement[bool]:

@@ -1,12 +1,12 @@
 """Routes of jobs."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
-from argosy.jobs.errors import JobEnded, JobNotFound
+from argosy.jobs.errors import JobEnded, JobNotFound, JobNotSucceeded, JobResultNotFound
 from argosy.jobs.models import JobStatus
 from argosy.jobs.schemas import JobRead
 from argosy.jobs.service import JobReader, JobService
@@ -21,6 +21,8 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=TransactionalRoute
 Reader = Annotated[Principal, requires(Scope.JOBS_READ)]
 Editor = Annotated[Principal, requires(Scope.JOBS_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
+
+_JSON: dict[str, Any] = {"application/json": {"schema": {"type": "object", "additionalProperties": True}}}
 
 
 class JobSort(StrEnum):
@@ -46,6 +48,17 @@ async def list_jobs(
 async def get_job(job_id: UUID, principal: Reader, session: Read) -> JobRead:
     """Show a job."""
     return JobRead.of(await JobReader(session).get(principal, job_id))
+
+
+@router.get(
+    "/{job_id}/result",
+    response_class=Response,
+    responses=problems(JobNotFound, JobNotSucceeded, JobResultNotFound)
+    | {200: {"description": "What came of it", "content": _JSON}},
+)
+async def get_job_result(job_id: UUID, principal: Reader, session: Read) -> Response:
+    """Show what came of a job; it is kept for 30 days."""
+    return Response(await JobReader(session).result(principal, job_id), media_type="application/json")
 
 
 @router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobEnded))

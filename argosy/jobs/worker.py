@@ -7,15 +7,15 @@ A worker that dies lets its lease run out, and another takes the job over. Effec
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from argosy.events.service import record
 from argosy.jobs.errors import JobCancelled, JobFailed, LeaseLost
-from argosy.jobs.models import Job, JobStatus
-from argosy.jobs.repository import JobRepository
+from argosy.jobs.models import ContentRole, Job, JobStatus
+from argosy.jobs.repository import JobContentRepository, JobRepository
 from argosy.jobs.service import SIGNAL
 from argosy.kit.clock import now
 from argosy.kit.db.session import Database, WriteSession
@@ -41,6 +41,14 @@ class JobRun:
         # Set when the job should stop: a handler with a long step waits for this beside it.
         self.stopping = asyncio.Event()
 
+    async def content(self) -> bytes:
+        """Return what the job was given; raises `JobFailed` when that is gone."""
+        async with self._database.read() as session:
+            found = await JobContentRepository(session).of(self.id, ContentRole.INPUT)
+        if found is None:
+            raise JobFailed("what the job was given is gone")
+        return found
+
     async def progress(self, done: int, total: int) -> None:
         """Note progress and keep the lease; raises `JobCancelled` or `LeaseLost`."""
         await self.hold((done, total))
@@ -62,20 +70,27 @@ class JobRun:
         async with self._database.write() as session:
             if not await JobRepository(session).end(self.id, self._worker, status, error):
                 raise LeaseLost
+            await JobContentRepository(session).forget(self.id, ContentRole.INPUT)
             record(session, f"job.{status}", str(self.id), self.organization_id, kind=self.kind)
             yield session
 
 
 class JobHandler:
-    """What a kind of job does; `run` must end with `run.finish()`, and `failed` tells the subject of a failure."""
+    """What a kind of job does; `run` must end with `run.finish()`, and `failed` tells the subject of a failure.
+
+    `apart` is for long jobs: they wait for each other, and hold up no other kind.
+    """
 
     def __init__(
         self,
         run: Callable[[JobRun], Awaitable[None]],
         failed: Callable[[WriteSession, JobRun, str], Awaitable[None]],
+        *,
+        apart: bool = False,
     ) -> None:
         self.run = run
         self.failed = failed
+        self.apart = apart
 
 
 class Worker:
@@ -92,15 +107,17 @@ class Worker:
         """Work until cancelled; a job cut off by the end of the process is taken up at the next start."""
         await self._release_dead()
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.concurrency):
-                group.create_task(self._loop())
+            shared = [kind for kind, handler in self._handlers.items() if not handler.apart]
+            alone = [[kind] for kind, handler in self._handlers.items() if handler.apart]
+            for kinds in [shared] * self._settings.concurrency + alone:
+                group.create_task(self._loop(kinds))
 
-    async def _loop(self) -> None:
+    async def _loop(self, kinds: Sequence[str]) -> None:
         signal = self._database.signal(SIGNAL)
         while True:
             signal.clear()
             try:
-                while await self.run_one():
+                while await self.run_one(kinds):
                     pass
             except Exception:
                 log.exception("worker_failed")
@@ -108,14 +125,15 @@ class Worker:
                 async with asyncio.timeout(self._settings.poll):
                     await signal.wait()
 
-    async def run_one(self) -> bool:
-        """Run the next due job, if there is one."""
+    async def run_one(self, kinds: Sequence[str] | None = None) -> bool:
+        """Run the next due job, of some kinds or of all, if there is one."""
+        wanted = list(self._handlers) if kinds is None else kinds
         async with self._database.read() as session:
-            if not await JobRepository(session).any_due(list(self._handlers)):
+            if not await JobRepository(session).any_due(wanted):
                 return False
         async with self._database.write() as session:
             jobs = JobRepository(session)
-            job_id = await jobs.claim(self._name, self._lease, list(self._handlers))
+            job_id = await jobs.claim(self._name, self._lease, wanted)
             job = await jobs.get(job_id) if job_id else None
         if job is None:
             return False

@@ -39,6 +39,8 @@ POLICY: tuple[Rule, ...] = (
     Rule(Scope.MODELS_READ, Role.VIEWER, "See models, versions, signatures and artifacts"),
     Rule(Scope.MODELS_WRITE, Role.DEVELOPER, "Make, change and delete models, push versions, move aliases"),
     Rule(Scope.PREDICT, Role.VIEWER, "Call models"),
+    Rule(Scope.PAYLOADS_READ, Role.ADMIN, "Read recorded predictions, with their inputs and outputs"),
+    Rule(Scope.PAYLOADS_WRITE, Role.ADMIN, "Say whether predictions are recorded, and how"),
     Rule(Scope.USAGE_READ, Role.VIEWER, "See what was used"),
     Rule(Scope.JOBS_READ, Role.VIEWER, "See jobs"),
     Rule(Scope.JOBS_WRITE, Role.DEVELOPER, "Start and cancel jobs"),

@@ -11,6 +11,8 @@ class Scope(StrEnum):
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
     PREDICT = "predict"
+    PAYLOADS_READ = "payloads:read"
+    PAYLOADS_WRITE = "payloads:write"
     USAGE_READ = "usage:read"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"

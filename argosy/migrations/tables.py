@@ -1,13 +1,27 @@
 """Imports every module with tables, so that the metadata is whole."""
 
 from argosy.audit import models as audit
+from argosy.caching import models as caching
 from argosy.events import models as events
 from argosy.identity import models as identity
 from argosy.jobs import models as jobs
 from argosy.kit.web import idempotency
 from argosy.members import models as members
 from argosy.organizations import models as organizations
+from argosy.predictions import models as predictions
 from argosy.registry import models as registry
 from argosy.usage import models as usage
 
-__all__ = ["audit", "events", "idempotency", "identity", "jobs", "members", "organizations", "registry", "usage"]
+__all__ = [
+    "audit",
+    "caching",
+    "events",
+    "idempotency",
+    "identity",
+    "jobs",
+    "members",
+    "organizations",
+    "predictions",
+    "registry",
+    "usage",
+]

@@ -52,6 +52,11 @@ class ModelRepository(TenantRepository[Model]):
         clash = exists().where(Model.organization_id == organization_id, Model.name == name)
         return bool(await self._session.scalar(select(clash)))
 
+    async def is_visible(self, model_id: UUID, organization_id: UUID) -> bool:
+        """Tell whether an organization sees a model, for a worker."""
+        seen = or_(Model.organization_id == organization_id, Model.visibility == Visibility.PUBLIC)
+        return bool(await self._session.scalar(select(exists().where(Model.id == model_id, seen))))
+
     async def next_number(self, model_id: UUID) -> int:
         """Take the next version number; the row stays locked until the transaction ends, so numbers have no gaps."""
         statement = (

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import takewhile
 from typing import Protocol
 
 from pydantic_core import to_json
@@ -11,23 +12,39 @@ from pydantic_core import to_json
 from argosy.kit.clock import today
 from argosy.kit.principal import Principal
 from argosy.kit.rates import Standing
+from argosy.predictions.recorder import Recording
 from argosy.serving.queue import Ticket
 from argosy.serving.runtime import Outputs
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
+from argosy.signature.tensors import Batch
 from argosy.usage.service import Meter
+
+BODY = b'{"id":"%b%b%b,"latency_ms":%.3f,"request_id":"%b"}'
 
 
 class Consumption:
     """Who calls which version, with what the meter notes of it, made once a day and number of rows."""
 
-    def __init__(self, principal: Principal, target: Target, signature: CompiledSignature) -> None:
+    def __init__(
+        self, principal: Principal, target: Target, signature: CompiledSignature, recording: Recording | None = None
+    ) -> None:
         self.principal = principal
+        self.recording = recording
         self.target = target
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
         self._entries: dict[int, bytes] = {}
+
+    def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
+        """Return the body of an answer."""
+        ms = (time.perf_counter() - started) * 1000
+        return BODY % (prediction_id.encode(), self.head, predictions, ms, request_id.encode())
+
+    def predictions(self, answer: bytes) -> bytes:
+        """Return the part of an answer that does not differ from call to call."""
+        return answer[answer.index(self.head) + len(self.head) : answer.rindex(b',"latency_ms":')]
 
     def entry(self, day: date, rows: int) -> bytes:
         """Return the meter's entry for a call."""
@@ -100,6 +117,10 @@ class Answerer:
         for call, body in zip(calls, bodies, strict=True):
             if call.timed is not None:
                 call.timed.observe(ended - call.started)
+            if (recording := call.consumption.recording) is not None:
+                given = Batch(dict(call.tensors), call.rows)
+                answer = body if call.asked is None else _own(call, batch, result)
+                recording.served(call.prediction_id, call.request_id, call.started, given, answer)
             call.deliver(call, body)
 
 
@@ -117,18 +138,26 @@ def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[byt
             if ticket.asked is None:
                 bodies.append(_typed(ticket, texts[start:stop], ended))
             else:
-                own = outputs if len(batch) == 1 else {name: values[start:stop] for name, values in outputs.items()}
-                body, ticket.json_length = ticket.asked.body(own)
+                body, ticket.json_length = ticket.asked.body(_part(batch, outputs, start, stop))
                 bodies.append(body)
         start = stop
     return bodies
 
 
+def _part(batch: Sequence[Ticket], outputs: Outputs, start: int, stop: int) -> Outputs:
+    return outputs if len(batch) == 1 else {name: values[start:stop] for name, values in outputs.items()}
+
+
+def _own(call: Call, batch: Sequence[Ticket], outputs: Outputs) -> Outputs:
+    start = sum(one.rows for one in takewhile(lambda one: one is not call, batch))
+    return _part(batch, outputs, start, start + call.rows)
+
+
 def _typed(call: Call, predictions: list[bytes], ended: float) -> bytes:
-    return b'{"id":"%b%b%b],"latency_ms":%.3f,"request_id":"%b"}' % (
+    return BODY % (
         call.prediction_id.encode(),
         call.consumption.head,
-        predictions[0] if len(predictions) == 1 else b",".join(predictions),
+        (predictions[0] if len(predictions) == 1 else b",".join(predictions)) + b"]",
         (ended - call.started) * 1000,
         call.request_id.encode(),
     )

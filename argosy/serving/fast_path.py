@@ -13,7 +13,6 @@ import uuid_utils
 from starlette.responses import Response
 
 from argosy.events.freshness import Freshness
-from argosy.kit.db.session import Database
 from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Scope
@@ -32,6 +31,7 @@ from argosy.serving.service import ServingService, deadline
 from argosy.settings import Settings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
+from argosy.signature.tensors import Batch
 
 BELIEVED_SECONDS = 30.0
 ROUTE = "/api/v1/models/{org}/{name}/predict"
@@ -62,14 +62,14 @@ class FastPath:
 
     def __init__(
         self,
-        database: Database,
+        freshness: Freshness,
         serving: ServingService,
         authenticator: Authenticator,
         rates: RateLimiter,
         metrics: Metrics,
         settings: Settings,
     ) -> None:
-        self.freshness = Freshness(database)
+        self.freshness = freshness
         self.max_body = settings.limits.body_bytes
         self._serving = serving
         self._authenticator = authenticator
@@ -144,6 +144,9 @@ class FastPath:
         """Return the answer to a call that failed, as the long way would word it; None when it has to go that way."""
         if not isinstance(error, TOLD):
             return None
+        if (recording := call.consumption.recording) is not None:
+            given = Batch(dict(call.tensors), call.rows) if call.rows else None
+            recording.refused(error.status, call.started, given, call.request_id)
         self._metrics.requests.series("POST", access.route, error.status).observe(time.perf_counter() - call.started)
         return problem(error, head.url.partition("?")[0], call.request_id)
 
@@ -199,6 +202,8 @@ class FastPath:
             return None
         owner = org or principal.organization_slug
         target = await self._serving.resolve(principal, owner, name, int(number) if number else None, alias)
+        if typed and await self._serving.caches(target):
+            return None
         signature, lane = await self._serving.signature(target), await self._serving.lane(target)
         allowance = self._allowances.get(principal.id)
         if allowance is None:
@@ -207,7 +212,8 @@ class FastPath:
             allowance = self._allowances[principal.id] = Allowance(self._rates, self._rate, principal)
         route, form = (ROUTE, None) if typed else (INFER_ROUTE, _form(signature, org, name, target.number))
         timed = self._metrics.requests.series("POST", route, 200)
-        return Access(Consumption(principal, target, signature), lane, allowance, form, route, timed, stamp, ends)
+        consumption = await self._serving.consumption(principal, target, signature)
+        return Access(consumption, lane, allowance, form, route, timed, stamp, ends)
 
 
 def _form(signature: CompiledSignature, org: str | None, name: str, version: int) -> InferForm:

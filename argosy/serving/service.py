@@ -9,15 +9,18 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from argosy.caching.cache import ResponseCache, key_of
 from argosy.engines.storage.base import ArtifactStore
 from argosy.events.models import Event
 from argosy.kit import context
+from argosy.kit.clock import today
 from argosy.kit.db.session import Database, WriteSession
 from argosy.kit.db.tenancy import Actor
-from argosy.kit.errors import invalid
+from argosy.kit.errors import ArgosyError, invalid
 from argosy.kit.ids import new_id
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal
+from argosy.predictions.recorder import Recorder
 from argosy.registry.aliases import LIVE, AliasReader
 from argosy.registry.errors import AliasNotFound
 from argosy.registry.service import ModelReader
@@ -32,22 +35,35 @@ from argosy.serving.sample import ROWS, sample_tensors
 from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
+from argosy.signature.errors import InvalidInput
 from argosy.signature.predictions import Prediction
 from argosy.signature.spec import Signature
 from argosy.signature.tensors import Batch
 from argosy.usage.service import Meter
 
 POOL_FACTOR = 4
+# A body, JSON that is read already, or a batch.
+Asked = bytes | Batch | JsonValue
 log = get_logger(__name__)
 
 
 class ServingService:
     """The data plane of one process; protocols decode and encode, this decides and runs."""
 
-    def __init__(self, database: Database, store: ArtifactStore, meter: Meter, settings: ServingSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        meter: Meter,
+        recorder: Recorder,
+        cache: ResponseCache,
+        settings: ServingSettings,
+    ) -> None:
         self._database = database
         self._store = store
         self._meter = meter
+        self._recorder = recorder
+        self._cache = cache
         self._answerer = Answerer(meter)
         self._limits = BatchingLimits(
             settings.batch_rows,
@@ -93,24 +109,55 @@ class ServingService:
             kept = self._signatures[target.version_id] = (target.revision, compiled)
         return kept[1]
 
+    async def consumption(self, principal: Principal, target: Target, signature: CompiledSignature) -> Consumption:
+        """Return how a caller's calls of a version are noted and recorded."""
+        recording = await self._recorder.recording(principal, target.model_id, target.number, signature)
+        return Consumption(principal, target, signature, recording)
+
+    async def caches(self, target: Target) -> bool:
+        """Tell whether answers of a model are cached."""
+        return await self._cache.lifetime(target.model_id) is not None
+
     async def predict(
-        self, principal: Principal, target: Target, body: bytes | Batch, *, max_rows: int, within: int | None = None
+        self, principal: Principal, target: Target, asked: Asked, *, max_rows: int, within: int | None = None
     ) -> bytes:
-        """Answer one typed call, of JSON or a batch already read, within so many milliseconds.
+        """Answer one typed call within so many milliseconds; raises `InvalidInput` and what `Lane.infer` raises."""
+        return (await self.answer(principal, target, asked, max_rows=max_rows, within=within))[0]
 
-        Raises `InvalidInput` and what `Lane.infer` raises.
-        """
+    async def answer(
+        self, principal: Principal, target: Target, asked: Asked, *, max_rows: int, within: int | None = None
+    ) -> tuple[bytes, bool | None]:
+        """Answer one typed call; tells too whether the answer was in the cache, None where there is none."""
         started = time.perf_counter()
         signature = await self.signature(target)
-        batch = body if isinstance(body, Batch) else signature.parse(body, max_rows=max_rows)
-        return await self._answer(Consumption(principal, target, signature), batch, started, deadline(within))
+        consumption = await self.consumption(principal, target, signature)
+        batch = None
+        try:
+            batch = _read(signature, asked, max_rows)
+            lifetime = await self._cache.lifetime(target.model_id)
+            if lifetime is None:
+                return await self._answer(consumption, batch, started, deadline(within)), None
+            return await self._cached(consumption, batch, started, lifetime, deadline(within))
+        except (InvalidInput, ArgosyError) as error:
+            if consumption.recording:
+                consumption.recording.refused(error.status, started, batch, context.request_id())
+            raise
 
-    async def predict_read(self, principal: Principal, target: Target, request: JsonValue, *, max_rows: int) -> bytes:
-        """Answer one typed call whose JSON is read already; raises what `predict` raises."""
-        started = time.perf_counter()
-        signature = await self.signature(target)
-        batch = signature.read(request, max_rows=max_rows)
-        return await self._answer(Consumption(principal, target, signature), batch, started, None)
+    async def _cached(
+        self, consumption: Consumption, batch: Batch, started: float, lifetime: int, ends: float | None
+    ) -> tuple[bytes, bool]:
+        key = key_of(consumption.target.version_id, consumption.target.revision, batch)
+        kept = self._cache.get(key)
+        if kept is None:
+            answer = await self._answer(consumption, batch, started, ends)
+            self._cache.put(key, consumption.predictions(answer), lifetime)
+            return answer, False
+        prediction_id, request_id = str(new_id()), context.request_id() or ""
+        answer = consumption.answer(prediction_id, kept, started, request_id)
+        self._meter.record(consumption.entry(today(), batch.rows))
+        if consumption.recording:
+            consumption.recording.served(prediction_id, request_id, started, batch, answer)
+        return answer, True
 
     async def _answer(self, consumption: Consumption, batch: Batch, started: float, ends: float | None) -> bytes:
         lane = await self.lane(consumption.target)
@@ -146,18 +193,30 @@ class ServingService:
 
         Raises what `Lane.infer` raises.
         """
-        ends = deadline(within)
-        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
+        started, ends = time.perf_counter(), deadline(within)
+        consumption = await self.consumption(principal, target, await self.signature(target))
+        try:
+            outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
+        except ArgosyError as error:
+            if consumption.recording:
+                consumption.recording.refused(error.status, started, batch, context.request_id())
+            raise
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
+        if consumption.recording:
+            consumption.recording.answered(started, batch, outputs, context.request_id())
         return outputs
 
     async def predict_rows(self, principal: Principal, target: Target, batch: Batch) -> list[Prediction]:
         """Answer rows that came one by one, and meter each as a call; raises what `Lane.infer` raises."""
+        started = time.perf_counter()
         signature = await self.signature(target)
+        consumption = await self.consumption(principal, target, signature)
         outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
         predictions = signature.encode(outputs, batch.rows)
         entry = Meter.entry(principal, target.model_id, target.model, target.number, 1)
         self._meter.record(entry * batch.rows)
+        if consumption.recording:
+            consumption.recording.answered(started, batch, outputs, context.request_id())
         return predictions
 
     async def lane(self, target: Target) -> Lane:
@@ -192,6 +251,14 @@ class ServingService:
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(signature: CompiledSignature, asked: Asked, max_rows: int) -> Batch:
+    if isinstance(asked, Batch):
+        return asked
+    if isinstance(asked, bytes):
+        return signature.parse(asked, max_rows=max_rows)
+    return signature.read(asked, max_rows=max_rows)
 
 
 def deadline(milliseconds: int | None) -> float | None:

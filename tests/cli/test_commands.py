@@ -44,6 +44,7 @@ def test_push_predict_and_all_that_follows(shell: Shell, tmp_path: Path) -> None
     shell.run("alias", "remove", "loans", "champion")
     job = shell.json("jobs", "list")[0]
     assert shell.json("jobs", "get", job["id"])["status"] == "succeeded"
+    assert "Job result not found" in shell.run("jobs", "result", job["id"], code=1)
     assert "succeeded" in shell.run("jobs", "cancel", job["id"], code=1)
     assert "calls" in shell.run("usage", "--by", "model")
     assert shell.json("usage")["items"] is not None

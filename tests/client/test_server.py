@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from argosy.client import Argosy, ArgosyAPIError, AsyncArgosy, ConversionError, PushFailed, PushProgress
+from argosy.client import (
+    Argosy,
+    ArgosyAPIError,
+    AsyncArgosy,
+    ConversionError,
+    JobUnsuccessful,
+    PushFailed,
+    PushProgress,
+)
 from tests.client.accounts import new_account
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
@@ -241,3 +249,26 @@ async def test_the_asynchronous_client_does_the_same(client: Argosy, onnx_file: 
         with pytest.raises(ArgosyAPIError, match="404"):
             await other.download("sizes", 9, tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "sizes.onnx"]  # noqa: ASYNC240
+
+
+def test_an_explanation_is_asked_for_and_waited_for(client: Argosy, onnx_file: Path, sample_file: Path) -> None:
+    client.push(onnx_file, name="sizes", sample=sample_file)
+    frame = pd.DataFrame({"width": [3.0, 0.5], "height": [4.0, 0.25]})
+    job = client.explain("sizes", frame, background=frame, samples=4, seed=1)
+    assert job.kind == "explanation"
+    result = client.job_result(job.id)
+    assert [one["output"] for one in result["rows"][1]["outputs"]] == ["small", "large"]
+    labels = ["large", "small"]
+    scored = client.job_result(client.explain("sizes", frame, method="permutation", labels=labels).id)
+    assert (scored["score"], scored["baseline"]) == ("accuracy", 1.0)
+    many = np.random.RandomState(0).rand(1000, 2)
+    cancelled = client.cancel_job(client.explain("sizes", many, samples=1000).id)
+    with pytest.raises(JobUnsuccessful):
+        client.job_result(cancelled.id)
+
+
+async def test_the_asynchronous_client_explains(client: Argosy, onnx_file: Path, sample_file: Path) -> None:
+    client.push(onnx_file, name="sizes", sample=sample_file)
+    async with AsyncArgosy(client.url, api_key=client._api_key) as other:
+        job = await other.explain("sizes", [[3.0, 4.0], [0.5, 0.25]], method="permutation")
+        assert len((await other.job_result(job.id))["importances"]) == 2

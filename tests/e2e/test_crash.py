@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,33 @@ def test_during_a_push_the_job_is_taken_up_again(own_server: ServerProcess, tmp_
     assert [job.status for job in client.jobs()] == ["succeeded"]
     assert len(list(client.alias_history("sizes", "live"))) == 1
     assert integrity(own_server) == "ok"
+
+
+@pytest.fixture
+def patient_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server whose explanations may take long."""
+    running = ServerProcess(tmp_path / "data", ARGOSY_JOBS_EXPLANATION_RUNS="100000000")
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_during_an_explanation_the_job_is_taken_up_again(patient_server: ServerProcess, tmp_path: Path) -> None:
+    client = patient_server.new_client()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(linear_classifier())
+    client.push(path, name="sizes")
+    rows = [{"X": [number / 10, 1.0]} for number in range(1000)]
+    job = client.explain("sizes", rows, method="permutation", samples=20_000)
+    while not client.job(job.id).progress["done"]:
+        time.sleep(0.05)
+    patient_server.kill()
+
+    client = reopen(patient_server, client)
+    result = client.job_result(job.id, timeout=60)
+    assert result["importances"][0]["mean"] > 0
+    assert (client.job(job.id).model_extra or {})["attempts"] == 2
+    assert integrity(patient_server) == "ok"
 
 
 def test_acknowledged_usage_survives_any_moment(own_server: ServerProcess, tmp_path: Path) -> None:

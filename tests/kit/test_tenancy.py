@@ -42,6 +42,10 @@ async def full(owner: Caller, stranger: Caller) -> None:
     """Both organizations have rows in every table."""
     for caller in (owner, stranger):
         await pushed(caller, "sizes")
+        cached = await caller.put("/models/" + caller.username + "/sizes/response-cache", json={"enabled": False})
+        assert cached.status_code == 200
+        on = await caller.put(f"/models/{caller.username}/sizes/payload-logging", json={"enabled": True})
+        assert on.status_code == 200
         row = {"rows": [{"width": 1, "height": 1}]}
         assert (await caller.post(f"/models/{caller.username}/sizes/predict", json=row)).status_code == 200
         made = await caller.post("/models", json={"name": "kept"}, headers={"Idempotency-Key": "k"})
@@ -50,6 +54,18 @@ async def full(owner: Caller, stranger: Caller) -> None:
         client = await caller.post(f"{organization}/clients", json={"name": "c", "scopes": ["predict"]})
         invited = await caller.post(f"{organization}/invitations", json={"email": "guest@example.org"})
         assert (client.status_code, invited.status_code) == (201, 201)
+        explain = {"kind": "explanation", "method": "permutation", "rows": [{"width": 1, "height": 1}], "samples": 1}
+        asked = await caller.post("/jobs", json=explain | {"model": f"{caller.username}/sizes"})
+        assert asked.status_code == 202, asked.text
+        await succeeded(caller, asked.json()["id"])
+
+
+async def succeeded(caller: Caller, job_id: str) -> None:
+    for _ in range(500):
+        if (await caller.get(f"/jobs/{job_id}")).json()["status"] == "succeeded":
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the job has not succeeded")
 
 
 async def seen(session: ReadSession, table: str) -> set[str]:
@@ -60,7 +76,12 @@ async def seen(session: ReadSession, table: str) -> set[str]:
 async def usage_is_counted(database: Database) -> None:
     for _ in range(500):
         async with database.read() as session:
-            if all([len(await seen(session, table)) > 1 for table in ("usage_records", "audit_entries")]):
+            if all(
+                [
+                    len(await seen(session, table)) > 1
+                    for table in ("usage_records", "audit_entries", "prediction_records")
+                ]
+            ):
                 return
         await asyncio.sleep(0.02)
     raise AssertionError("the usage was not counted")
@@ -180,7 +201,7 @@ async def test_a_forgotten_filter_shows_nothing(
         assert ("owner/sizes" in (await stranger.get("/models", headers=headers)).text) is exposed
         described = await stranger.http.get("/openapi.json", headers=headers)
         assert ("owner/sizes" in described.text) is exposed
-    assert ((await stranger.get("/jobs")).json()["total"] > 1) is exposed
+    assert ((await stranger.get("/jobs")).json()["total"] > 2) is exposed
     assert (await stranger.get(f"/jobs/{job}")).status_code == (200 if exposed else 404)
     assert ((await stranger.get("/organizations/stranger/members")).json()["total"] > 1) is exposed
     assert ((await stranger.get("/organizations/stranger/api-keys")).json()["total"] > 1) is exposed

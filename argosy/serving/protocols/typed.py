@@ -89,8 +89,9 @@ async def predict(
     limit: int = request.app.state.settings.limits.rows
     with refusals():
         read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
-        body = await serving.predict(principal, target, read, max_rows=limit, within=within)
-    return Response(body, media_type="application/json")
+        body, cached = await serving.answer(principal, target, read, max_rows=limit, within=within)
+    headers = None if cached is None else {"X-Cache": "hit" if cached else "miss"}
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _media_type(request: Request) -> str:

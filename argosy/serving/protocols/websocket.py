@@ -148,7 +148,7 @@ class Conversation:
         with refusals():
             if isinstance(request, InvalidInput):
                 raise request
-            return await serving.predict_read(principal, target, request, max_rows=self._state.settings.limits.rows)
+            return await serving.predict(principal, target, request, max_rows=self._state.settings.limits.rows)
 
     def _problem(self, error: Exception) -> Problem:
         path = self._socket.url.path
