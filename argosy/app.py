@@ -17,6 +17,8 @@ from argosy.audit.denials import Denials
 from argosy.audit.service import append as append_audit
 from argosy.caching import router as caching
 from argosy.caching.cache import ResponseCache
+from argosy.deployments import router as deployments
+from argosy.deployments.service import CHANGED as DEPLOYMENT_CHANGED
 from argosy.engines.mail.base import Mailer
 from argosy.engines.mail.files import FileMailer
 from argosy.engines.mail.smtp import SmtpMailer
@@ -73,9 +75,12 @@ from argosy.registry.versions import JOB_KIND
 from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
 from argosy.serving.imaging import ImageDecoder
+from argosy.serving.lanes import Lanes
 from argosy.serving.protocols import grpc_port, oip, openai, stream, typed, websocket
 from argosy.serving.protocols.fast import FastPathMiddleware
+from argosy.serving.routes import Routes
 from argosy.serving.service import ServingService
+from argosy.serving.shadow import Mirror
 from argosy.settings import Settings
 from argosy.system import docs, health, metrics
 from argosy.usage import router as usage
@@ -174,6 +179,7 @@ def _api() -> APIRouter:
         versions.router,
         predictions.router,
         caching.router,
+        deployments.router,
         typed.router,
         stream.router,
         jobs.router,
@@ -201,7 +207,14 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     freshness = Freshness(state.database)
     state.recorder = Recorder(state.database, freshness, state.metrics.registry)
     cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
-    state.serving = ServingService(state.database, state.store, state.meter, state.recorder, cache, settings.serving)
+    state.serving = ServingService(
+        Routes(state.database, state.keys),
+        lambda compiled, settle: Lanes(state.store, state.outgoing, compiled, settle, settings.serving),
+        state.meter,
+        state.recorder,
+        cache,
+        lambda run: Mirror(state.database, run, state.metrics.registry),
+    )
     state.embeddings = EmbeddingService(state.serving, state.store, state.meter, settings.serving)
     state.images = ImageDecoder(settings.serving.threads, settings.limits.pixels)
     registrar = Registrar(state.database, state.store, Sandbox(settings.conversion), (data / "scratch").absolute())
@@ -214,6 +227,7 @@ def _wire(app: FastAPI, settings: Settings) -> None:
         Consumer("identity.send_code", CODE_REQUESTED, CodeSender(state.keys, settings.security).handle),
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
+        Consumer("serving.warm_deployment", DEPLOYMENT_CHANGED, state.serving.warm),
     )
     state.fast = FastPath(freshness, state.serving, state.authenticator, state.rates, state.metrics, settings)
     state.denied = Denials(state.database, state.rates).note
@@ -253,10 +267,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.signing_keys.keep_fresh()
         if await state.database.bypasses_row_security():
             log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
-        stack.callback(state.serving.close)
+        stack.push_async_callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)
-        work = (state.meter, state.recorder, state.activity, state.dispatcher, state.worker, state.fast.freshness)
+        work = (
+            state.meter,
+            state.recorder,
+            state.serving.mirror,
+            state.activity,
+            state.dispatcher,
+            state.worker,
+            state.fast.freshness,
+        )
         for running in (*(one.run() for one in work), _maintain(app)):
             await stack.enter_async_context(_background(running))
         await stack.enter_async_context(grpc_port.serving(state))

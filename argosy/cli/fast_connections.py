@@ -13,9 +13,9 @@ from argosy.cli.connections import GuardedProtocol, Part, fault_of
 from argosy.kit.errors import RequestTimeout
 from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
 from argosy.serving.answers import Call
-from argosy.serving.batching import Lane
 from argosy.serving.fast_path import Access, FastPath
 from argosy.serving.heads import Head, read_head
+from argosy.serving.lanes import AnyLane
 from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
 
 END = b"\r\n\r\n"
@@ -54,7 +54,7 @@ class FastProtocol(GuardedProtocol):
         self._pending: tuple[Access, Head, bytes, bytes] | None = (
             None  # what was taken and not answered, with its bytes
         )
-        self._taken: tuple[Lane, Call] | None = None
+        self._taken: tuple[AnyLane, Call] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._slowly = False  # whether the next request goes the long way

@@ -21,6 +21,7 @@ from argosy.kit.errors import ArgosyError, Invalid
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 MAX_ANSWER = 2**20
+KEPT_SECONDS = 30.0
 MAX_URL = 2048
 _NAT64 = IPv6Network("64:ff9b::/96")
 _UNICAST = IPv6Network("2000::/3")
@@ -149,6 +150,15 @@ class Outgoing:
         """Raise `TargetRefused` for a URL that would not be called; ask before one is stored."""
         parts = self._parse(url)
         await self._require_addresses(parts)
+
+    def pool(self, connections: int) -> httpcore2.AsyncConnectionPool:
+        """Return connections to keep, for a URL that passed `check`; each new one goes to a checked address too."""
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=self._tls,
+            network_backend=self._backend,
+            max_connections=connections,
+            keepalive_expiry=KEPT_SECONDS,
+        )
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes = b""

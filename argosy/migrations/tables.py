@@ -2,6 +2,7 @@
 
 from argosy.audit import models as audit
 from argosy.caching import models as caching
+from argosy.deployments import models as deployments
 from argosy.events import models as events
 from argosy.identity import models as identity
 from argosy.jobs import models as jobs
@@ -15,6 +16,7 @@ from argosy.usage import models as usage
 __all__ = [
     "audit",
     "caching",
+    "deployments",
     "events",
     "idempotency",
     "identity",

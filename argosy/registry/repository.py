@@ -38,6 +38,11 @@ class ModelRepository(TenantRepository[Model]):
         """Narrow a selection to one model by its full name."""
         return statement.where(Organization.slug == org, Model.name == name)
 
+    async def by_full_name(self, full_name: str) -> Model | None:
+        """Return a model by `organization/name`, whoever may see it."""
+        organization, _, name = full_name.partition("/")
+        return await self.one_or_none(self.named(self._joined(), organization, name))
+
     def matching(self, principal: Principal, search: str | None) -> Select[Model]:
         """Select readable models whose name or description holds a text."""
         statement = self.readable_by(principal)

@@ -29,6 +29,10 @@ class ModelReader:
             raise ModelNotFound
         return model
 
+    async def find(self, full_name: str) -> Model | None:
+        """Return a model by `organization/name`, whoever may see it: for the system."""
+        return await self.models.by_full_name(full_name)
+
     async def get_writable(self, principal: Principal, org: str, name: str) -> Model:
         """Return a model that the caller may change.
 

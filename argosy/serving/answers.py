@@ -14,7 +14,8 @@ from argosy.kit.principal import Principal
 from argosy.kit.rates import Standing
 from argosy.predictions.recorder import Recording
 from argosy.serving.queue import Ticket
-from argosy.serving.runtime import Outputs
+from argosy.serving.runtime import Outputs, Tensors
+from argosy.serving.shadow import Mirror
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch
@@ -27,10 +28,16 @@ class Consumption:
     """Who calls which version, with what the meter notes of it, made once a day and number of rows."""
 
     def __init__(
-        self, principal: Principal, target: Target, signature: CompiledSignature, recording: Recording | None = None
+        self,
+        principal: Principal,
+        target: Target,
+        signature: CompiledSignature,
+        recording: Recording | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         self.principal = principal
         self.recording = recording
+        self.mirror = mirror
         self.target = target
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
@@ -45,6 +52,11 @@ class Consumption:
     def predictions(self, answer: bytes) -> bytes:
         """Return the part of an answer that does not differ from call to call."""
         return answer[answer.index(self.head) + len(self.head) : answer.rindex(b',"latency_ms":')]
+
+    def mirrored(self, tensors: Tensors, rows: int, outputs: Outputs) -> None:
+        """Put a call that was answered to the shadow, where there is one."""
+        if self.mirror is not None and self.target.shadow is not None:
+            self.mirror.note(self.target, self.target.shadow, tensors, rows, outputs)
 
     def entry(self, day: date, rows: int) -> bytes:
         """Return the meter's entry for a call."""
@@ -117,10 +129,8 @@ class Answerer:
         for call, body in zip(calls, bodies, strict=True):
             if call.timed is not None:
                 call.timed.observe(ended - call.started)
-            if (recording := call.consumption.recording) is not None:
-                given = Batch(dict(call.tensors), call.rows)
-                answer = body if call.asked is None else _own(call, batch, result)
-                recording.served(call.prediction_id, call.request_id, call.started, given, answer)
+            if call.consumption.recording is not None or call.consumption.mirror is not None:
+                _keep(call, body, _own(call, batch, result))
             call.deliver(call, body)
 
 
@@ -146,6 +156,15 @@ def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[byt
 
 def _part(batch: Sequence[Ticket], outputs: Outputs, start: int, stop: int) -> Outputs:
     return outputs if len(batch) == 1 else {name: values[start:stop] for name, values in outputs.items()}
+
+
+def _keep(call: Call, body: bytes, outputs: Outputs) -> None:
+    """Record a call and put it to the shadow, as its consumption has it."""
+    if (recording := call.consumption.recording) is not None:
+        answer = body if call.asked is None else outputs
+        given = Batch(dict(call.tensors), call.rows)
+        recording.served(call.prediction_id, call.request_id, call.started, given, answer)
+    call.consumption.mirrored(call.tensors, call.rows, outputs)
 
 
 def _own(call: Call, batch: Sequence[Ticket], outputs: Outputs) -> Outputs:

@@ -110,6 +110,9 @@ class Lane:
             if all(one.gone for one in batch):
                 cancel.terminate = True
 
+    async def close(self) -> None:
+        """Be no longer asked; what waits is still answered."""
+
     def _expire(self, ticket: Ticket) -> None:
         self._settle([ticket], PredictionTimedOut("it was not answered in the time that the request gives"))
         self.abandon(ticket)

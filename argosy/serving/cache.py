@@ -9,14 +9,23 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class SingleFlightCache(Generic[K, V]):
-    """Keeps the values used last. A failure is not kept: the next caller tries again."""
+def _nothing(_: object) -> None:
+    """Let a value go as it is."""
 
-    def __init__(self, capacity: int, load: Callable[[K], Awaitable[V]]) -> None:
+
+class SingleFlightCache(Generic[K, V]):
+    """Keeps the values used last, and has the others dropped. A failure is not kept: the next caller tries again."""
+
+    def __init__(self, capacity: int, load: Callable[[K], Awaitable[V]], drop: Callable[[V], None] = _nothing) -> None:
         self._capacity = capacity
         self._load = load
+        self._drop = drop
         self._values: OrderedDict[K, V] = OrderedDict()
         self._loading: dict[K, asyncio.Task[V]] = {}
+
+    def values(self) -> list[V]:
+        """Return all values."""
+        return [*self._values.values()]
 
     async def get(self, key: K) -> V:
         """Return the value of a key, loading it at first use."""
@@ -36,5 +45,5 @@ class SingleFlightCache(Generic[K, V]):
             del self._loading[key]
         self._values[key] = value
         while len(self._values) > self._capacity:
-            self._values.popitem(last=False)
+            self._drop(self._values.popitem(last=False)[1])
         return value

@@ -33,6 +33,18 @@ class Overloaded(Unavailable):
     type, title = "overloaded", "The model has too much to do"
 
 
+class BackendUnavailable(Unavailable):
+    """The server that runs a model does not answer."""
+
+    type, title = "backend-unavailable", "The model's server does not answer"
+
+
+class BackendFailed(ArgosyError):
+    """The server that runs a model answered something else than outputs."""
+
+    status, type, title = 502, "backend-failed", "The model's server failed"
+
+
 class NotAnEmbeddingModel(ArgosyError):
     """The model does not make embeddings of texts."""
 

@@ -23,9 +23,9 @@ from argosy.kit.web.metrics import Metrics, Series
 from argosy.kit.web.problems import problem
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Asked, Call, Consumption
-from argosy.serving.batching import Lane
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.heads import INFER, PREDICT, Head
+from argosy.serving.lanes import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.service import ServingService, deadline
 from argosy.settings import Settings
@@ -34,6 +34,7 @@ from argosy.signature.errors import InvalidInput
 from argosy.signature.tensors import Batch
 
 BELIEVED_SECONDS = 30.0
+Which = tuple[str, str, str | None]
 ROUTE = "/api/v1/models/{org}/{name}/predict"
 INFER_ROUTE = "/v2/models/{org}/{name}/infer"
 # Errors that say all there is to say; the others are told by the long way, which tries again.
@@ -48,7 +49,7 @@ class Access:
     """One key on one URL: who that is, what answers, and until when both are believed."""
 
     consumption: Consumption
-    lane: Lane
+    lane: AnyLane
     allowance: Allowance
     form: InferForm | None  # of the inference protocol; None for the typed one
     route: str
@@ -78,16 +79,16 @@ class FastPath:
         self._max_rows = settings.limits.rows
         self._hosts = Hosts(settings)
         self._metrics = metrics
-        self._known: dict[tuple[str, str], Access] = {}
+        self._known: dict[Which, Access] = {}
         self._allowances: dict[object, Allowance] = {}
-        self._learning: dict[tuple[str, str], float] = {}
-        self._looking: dict[tuple[str, str], asyncio.Task[Access | None]] = {}
+        self._learning: dict[Which, float] = {}
+        self._looking: dict[Which, asyncio.Task[Access | None]] = {}
 
     def find(self, head: Head) -> Access | None:
         """Return what is known of a request, fresh or not; when nothing is, it is looked up for the next one."""
         if head.length > self.max_body or not self._hosts.are_ours(head.host):
             return None
-        access = self._known.get((head.url, head.key))
+        access = self._known.get((head.url, head.key, head.session_id))
         if access is None:
             self._learn(head)
         return access
@@ -98,7 +99,7 @@ class FastPath:
 
     def submit(
         self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None]
-    ) -> tuple[Lane, Call] | None:
+    ) -> tuple[AnyLane, Call] | None:
         """Take a request: `answer` is called later, never from here. None: it has to go the long way."""
         started = time.perf_counter()
         standing = access.allowance.take()
@@ -151,7 +152,7 @@ class FastPath:
         return problem(error, head.url.partition("?")[0], call.request_id)
 
     def _learn(self, head: Head) -> None:
-        which, moment = (head.url, head.key), time.monotonic()
+        which, moment = (head.url, head.key, head.session_id), time.monotonic()
         # What could not be learned is not tried again at every request.
         if self._learning.get(which, 0.0) > moment:
             return
@@ -165,7 +166,7 @@ class FastPath:
 
         What comes of it may be out of date already for a request that came later: ask `holds`.
         """
-        which = (head.url, head.key)
+        which = (head.url, head.key, head.session_id)
         task = self._looking.get(which)
         if task is None:
             task = self._looking[which] = asyncio.create_task(self._look_up(head))
@@ -173,7 +174,7 @@ class FastPath:
         return task
 
     async def _look_up(self, head: Head) -> Access | None:
-        which, access = (head.url, head.key), None
+        which, access = (head.url, head.key, head.session_id), None
         try:
             access = await self._access(head)
         except ArgosyError:
@@ -184,7 +185,7 @@ class FastPath:
             self._known.pop(which, None)
             return None
         if len(self._known) >= CAPACITY:
-            self._known.clear()
+            del self._known[next(iter(self._known))]
         self._known[which] = access
         self._learning.pop(which, None)
         return access
@@ -201,7 +202,9 @@ class FastPath:
         if not principal.may(Scope.PREDICT):
             return None
         owner = org or principal.organization_slug
-        target = await self._serving.resolve(principal, owner, name, int(number) if number else None, alias)
+        target = await self._serving.resolve(
+            principal, owner, name, int(number) if number else None, alias, head.session_id
+        )
         if typed and await self._serving.caches(target):
             return None
         signature, lane = await self._serving.signature(target), await self._serving.lane(target)

@@ -18,6 +18,7 @@ INFER = re.compile(
 JSON, BYTES = b"application/json", b"application/octet-stream"
 MOST_TIMEOUT = 600_000
 REQUEST_ID = re.compile(rb"[\w.:-]{1,128}", re.ASCII)
+SESSION_ID = re.compile(rb"[\w.:=-]{1,128}", re.ASCII)
 KEY = b"Bearer ak_"
 # What changes nothing about the answer.
 IGNORED = frozenset(
@@ -51,6 +52,7 @@ class Head:
     request_id: str | None
     json_length: str | None = None
     timeout: int | None = None
+    session_id: str | None = None
 
 
 def read_head(method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Head | None:
@@ -75,13 +77,14 @@ def read_head(method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]])
     host, length, given = found.pop(b"host", b""), found.pop(b"content-length", b""), found.pop(b"x-request-id", None)
     json_length = None if typed else found.pop(b"inference-header-content-length", None)
     timeout = found.pop(b"x-request-timeout-ms", None)
+    session_id = found.pop(b"x-session-id", None)
     if found.pop(b"content-type", b"" if typed else JSON) not in ((JSON,) if typed else (JSON, BYTES)):
         return None
     if found.pop(b"connection", b"keep-alive").lower() != b"keep-alive" or not _is_timeout(timeout):
         return None
     if found or not length.isdigit() or len(length) > 10 or not key.isascii():  # noqa: PLR2004 - a sane length
         return None
-    if given is not None and not REQUEST_ID.fullmatch(given):
+    if (given is not None and not REQUEST_ID.fullmatch(given)) or not _is_session(session_id):
         return None
     return Head(
         shown,
@@ -91,7 +94,12 @@ def read_head(method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]])
         given.decode() if given else None,
         json_length.decode("latin-1") if json_length is not None else None,
         int(timeout) if timeout is not None else None,
+        session_id.decode() if session_id is not None else None,
     )
+
+
+def _is_session(given: bytes | None) -> bool:
+    return given is None or SESSION_ID.fullmatch(given) is not None
 
 
 def _key(authorization: bytes | None, key: bytes | None) -> bytes | None:

@@ -2,38 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from argosy.caching.cache import ResponseCache, key_of
-from argosy.engines.storage.base import ArtifactStore
 from argosy.events.models import Event
 from argosy.kit import context
 from argosy.kit.clock import today
-from argosy.kit.db.session import Database, WriteSession
-from argosy.kit.db.tenancy import Actor
-from argosy.kit.errors import ArgosyError, invalid
+from argosy.kit.db.session import WriteSession
+from argosy.kit.errors import ArgosyError
 from argosy.kit.ids import new_id
-from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal
 from argosy.predictions.recorder import Recorder
-from argosy.registry.aliases import LIVE, AliasReader
-from argosy.registry.errors import AliasNotFound
-from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
 from argosy.serving.answers import Answerer, Call, Consumption
-from argosy.serving.batching import BatchingLimits, Lane, hand_out
-from argosy.serving.cache import SingleFlightCache
-from argosy.serving.errors import ModelNotLoadable, NoLiveVersion
+from argosy.serving.batching import Settle, hand_out
+from argosy.serving.lanes import AnyLane, Compile, Lanes
 from argosy.serving.queue import Ticket
-from argosy.serving.runtime import OnnxRuntime, Outputs, load
-from argosy.serving.sample import ROWS, sample_tensors
+from argosy.serving.routes import Routes
+from argosy.serving.runtime import Outputs, Tensors
+from argosy.serving.shadow import Mirror, Run
 from argosy.serving.target import Target
-from argosy.settings import ServingSettings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
 from argosy.signature.predictions import Prediction
@@ -41,10 +32,9 @@ from argosy.signature.spec import Signature
 from argosy.signature.tensors import Batch
 from argosy.usage.service import Meter
 
-POOL_FACTOR = 4
+SHADOW = "shadow"
 # A body, JSON that is read already, or a batch.
 Asked = bytes | Batch | JsonValue
-log = get_logger(__name__)
 
 
 class ServingService:
@@ -52,51 +42,33 @@ class ServingService:
 
     def __init__(
         self,
-        database: Database,
-        store: ArtifactStore,
+        routes: Routes,
+        lanes: Callable[[Compile, Settle], Lanes],
         meter: Meter,
         recorder: Recorder,
         cache: ResponseCache,
-        settings: ServingSettings,
+        mirror: Callable[[Run], Mirror],
     ) -> None:
-        self._database = database
-        self._store = store
+        self._routes = routes
         self._meter = meter
         self._recorder = recorder
         self._cache = cache
         self._answerer = Answerer(meter)
-        self._limits = BatchingLimits(
-            settings.batch_rows,
-            settings.queue_rows,
-            settings.queue_bytes,
-            workers=settings.threads,
-            timeout=settings.timeout,
-        )
-        # More threads than one model may take, so that slow ones do not hold up the others.
-        self._threads = ThreadPoolExecutor(settings.threads * POOL_FACTOR, thread_name_prefix="argosy-model")
-        self._lanes = SingleFlightCache[Target, Lane](settings.sessions, self._load)
+        self._lanes = lanes(self.signature, self._settle)
+        self.mirror = mirror(self._ask_shadow)
         self._signatures: dict[UUID, tuple[int, CompiledSignature]] = {}
 
     async def resolve(
-        self, principal: Principal, org: str, name: str, version: int | None, alias: str | None
+        self,
+        principal: Principal,
+        org: str,
+        name: str,
+        version: int | None,
+        alias: str | None,
+        session_id: str | None = None,
     ) -> Target:
-        """Return the version that answers: by number, by alias, or the live one.
-
-        Raises `ModelNotFound`, `VersionNotFound`, `VersionNotReady`, `AliasNotFound` or `NoLiveVersion`.
-        """
-        if version is not None and alias is not None:
-            raise invalid(["query", "alias"], "give a version or an alias, not both")
-        async with self._database.read(Actor.of(principal)) as session:
-            model = await ModelReader(session).get(principal, org, name)
-            if version is not None:
-                return Target.of(model.full_name, await VersionReader(session).get_ready(model, version))
-            try:
-                found = await AliasReader(session).get(model, alias or LIVE)
-            except AliasNotFound as error:
-                if alias is not None:
-                    raise
-                raise NoLiveVersion(f"{model.full_name} has no version with the alias {LIVE!r}") from error
-            return Target.of(model.full_name, found.version)
+        """Return the version that answers; raises what `Routes.resolve` raises."""
+        return await self._routes.resolve(principal, org, name, version, alias, session_id)
 
     async def signature(self, target: Target) -> CompiledSignature:
         """Return the compiled signature of a version, built once per revision of it."""
@@ -112,7 +84,7 @@ class ServingService:
     async def consumption(self, principal: Principal, target: Target, signature: CompiledSignature) -> Consumption:
         """Return how a caller's calls of a version are noted and recorded."""
         recording = await self._recorder.recording(principal, target.model_id, target.number, signature)
-        return Consumption(principal, target, signature, recording)
+        return Consumption(principal, target, signature, recording, self.mirror if target.shadow else None)
 
     async def caches(self, target: Target) -> bool:
         """Tell whether answers of a model are cached."""
@@ -204,6 +176,7 @@ class ServingService:
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
+        consumption.mirrored(batch.tensors, batch.rows, outputs)
         return outputs
 
     async def predict_rows(self, principal: Principal, target: Target, batch: Batch) -> list[Prediction]:
@@ -217,40 +190,33 @@ class ServingService:
         self._meter.record(entry * batch.rows)
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
+        consumption.mirrored(batch.tensors, batch.rows, outputs)
         return predictions
 
-    async def lane(self, target: Target) -> Lane:
+    async def lane(self, target: Target) -> AnyLane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
         return await self._lanes.get(target)
-
-    async def _load(self, target: Target) -> Lane:
-        started = time.perf_counter()
-        digest = target.onnx_digest
-        try:
-            path = await self._store.fetch(digest)
-            signature = await self.signature(target)
-            runtime = await asyncio.to_thread(_studied, path, digest, signature.signature)
-        except Exception as error:
-            log.exception("model_load_failed", digest=digest)
-            raise ModelNotLoadable("the model's artifact cannot be loaded", retry_after=5) from error
-        ms = round((time.perf_counter() - started) * 1000, 1)
-        log.info("model_loaded", digest=digest, ms=ms, batches=runtime.traits.batches)
-        return Lane(runtime, self._threads, self._limits, self._settle)
 
     def _settle(self, batch: Sequence[Ticket], result: Outputs | Exception) -> None:
         hand_out(batch, result)
         self._answerer.settle(batch, result)
 
+    async def _ask_shadow(self, target: Target, tensors: Tensors, rows: int) -> Outputs:
+        return await (await self.lane(target)).infer(tensors, rows, SHADOW)
+
     async def warm(self, session: WriteSession, event: Event) -> None:
-        """Load the version that an alias now points at, so that its first caller does not wait."""
+        """Load what an alias points at now, or serves a model now, so that the first caller does not wait."""
+        full_name = event.subject.partition("@")[0]
         version_id = event.payload.get("version_id")
         version = await VersionReader(session).versions.get(UUID(version_id)) if version_id else None
         if version is not None and version.onnx_digest is not None:
-            await self.lane(Target.of(event.subject.partition("@")[0], version))
+            await self.lane(Target.of(full_name, version))
+        for target in await self._routes.deployed(session, full_name):
+            await self.lane(target)
 
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Let go of threads and connections."""
+        await self._lanes.close()
 
 
 def _read(signature: CompiledSignature, asked: Asked, max_rows: int) -> Batch:
@@ -264,9 +230,3 @@ def _read(signature: CompiledSignature, asked: Asked, max_rows: int) -> Batch:
 def deadline(milliseconds: int | None) -> float | None:
     """Return when a request that came now has to be answered, by the event loop's clock."""
     return None if milliseconds is None else asyncio.get_running_loop().time() + milliseconds / 1000
-
-
-def _studied(path: Path, digest: str, signature: Signature) -> OnnxRuntime:
-    runtime = load(path, digest)
-    runtime.study(sample_tensors(signature), ROWS)
-    return runtime

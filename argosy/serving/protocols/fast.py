@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from argosy.kit.rates import Standing
 from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
-from argosy.serving.batching import Lane
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import read_head
+from argosy.serving.lanes import AnyLane
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 SECURE = (b"strict-transport-security", HSTS.encode())
@@ -102,7 +102,7 @@ def fields(call: Call, length: int) -> Iterable[tuple[bytes, bytes]]:
 
 
 async def _reply(
-    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, lane: Lane, call: Call
+    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, lane: AnyLane, call: Call
 ) -> tuple[Call, bytes | Exception]:
     done, _ = await asyncio.wait([answered], timeout=LOOK_AFTER)
     if not done:

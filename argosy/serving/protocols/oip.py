@@ -16,9 +16,9 @@ from argosy.kit.web.openapi import GUARDED, Responses, problems
 from argosy.kit.web.security import requires
 from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, Overloaded, PredictionTimedOut
+from argosy.serving.protocols.headers import SessionId, Within
 from argosy.serving.protocols.oip_plane import ModelMetadata, OipPlane, Server
 from argosy.serving.protocols.refusals import refusals
-from argosy.serving.protocols.timeouts import Within
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data"]
@@ -107,9 +107,10 @@ async def oip_infer(
     name: Name,
     length: HeaderLength = None,
     within: Within = None,
+    session_id: SessionId = None,
 ) -> Response:
     """Run the live version."""
-    return await _infer(request, principal, None, name, None, length, within)
+    return await _infer(request, principal, None, name, None, length, within, session_id)
 
 
 @router.post(
@@ -122,9 +123,10 @@ async def oip_version_infer(
     version: Version,
     length: HeaderLength = None,
     within: Within = None,
+    session_id: SessionId = None,
 ) -> Response:
     """Run a version."""
-    return await _infer(request, principal, None, name, version, length, within)
+    return await _infer(request, principal, None, name, version, length, within, session_id)
 
 
 @router.post("/{org}/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
@@ -135,9 +137,10 @@ async def oip_infer_of(
     name: Name,
     length: HeaderLength = None,
     within: Within = None,
+    session_id: SessionId = None,
 ) -> Response:
     """Run the live version of an organization's model."""
-    return await _infer(request, principal, org, name, None, length, within)
+    return await _infer(request, principal, org, name, None, length, within, session_id)
 
 
 @router.post(
@@ -151,9 +154,10 @@ async def oip_version_infer_of(
     version: Version,
     length: HeaderLength = None,
     within: Within = None,
+    session_id: SessionId = None,
 ) -> Response:
     """Run a version of an organization's model."""
-    return await _infer(request, principal, org, name, version, length, within)
+    return await _infer(request, principal, org, name, version, length, within, session_id)
 
 
 @router.get("/{name}")
@@ -211,9 +215,10 @@ async def _infer(
     version: str | None,
     length: str | None,
     within: int | None,
+    session_id: str | None,
 ) -> Response:
     plane = _plane(request)
-    target = await plane.find(principal, org, name, version)
+    target = await plane.find(principal, org, name, version, session_id)
     form = await plane.form(target, _shown(org, name))
     with refusals():
         batch, wanted = form.read(await request.body(), length, request.app.state.settings.limits.rows)

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 import jiter
-from pydantic_core import to_json
 
 from argosy.serving.protocols.oip_tensors import (
     DTYPES,
@@ -20,7 +19,6 @@ from argosy.serving.protocols.oip_tensors import (
     from_bytes,
     from_elements,
     is_size,
-    text,
 )
 from argosy.signature.refusal import cut, refuse
 
@@ -74,12 +72,6 @@ def read(request: Any, tail: bytes) -> InferRequest:  # noqa: ANN401 - any JSON
     parameters = _parameters(["parameters"], request)
     binary = parameters.get("binary_data_output") is True
     return InferRequest(check_id(request.get("id")), inputs, _outputs(request, binary=binary), binary)
-
-
-def texts(array: Array, datatype: str) -> bytes:
-    """Return a tensor's elements as the protocol's JSON, flat."""
-    flat = array.reshape(-1).tolist()
-    return to_json([text(value) for value in flat] if datatype == "BYTES" else flat, inf_nan_mode="null")
 
 
 def _split(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:

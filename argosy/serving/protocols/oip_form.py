@@ -7,8 +7,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from argosy.kit.errors import invalid
-from argosy.serving.protocols.oip_codec import InferRequest, read, split, texts
-from argosy.serving.protocols.oip_tensors import DATATYPES, Array, is_id, to_bytes
+from argosy.serving.protocols.oip_codec import InferRequest, read, split
+from argosy.serving.protocols.oip_tensors import DATATYPES, Array, is_id, texts, to_bytes
 from argosy.serving.runtime import Outputs
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch

@@ -62,14 +62,17 @@ class OipPlane:
         self._serving = serving
         self._max_rows = max_rows
 
-    async def find(self, principal: Principal, org: str | None, name: str, version: str | None) -> Target:
+    async def find(
+        self, principal: Principal, org: str | None, name: str, version: str | None, session_id: str | None = None
+    ) -> Target:
         """Return what a model's name and version mean to a caller; raises what `ServingService.resolve` raises.
 
         The version is a number, or else an alias; the live version without one.
         """
         number = int(version) if version is not None and _NUMBER.fullmatch(version) else None
         alias = version if number is None else None
-        return await self._serving.resolve(principal, org or principal.organization_slug, name, number, alias)
+        owner = org or principal.organization_slug
+        return await self._serving.resolve(principal, owner, name, number, alias, session_id)
 
     async def load(self, target: Target) -> None:
         """Load a version if it is not; raises `ModelNotLoadable`."""

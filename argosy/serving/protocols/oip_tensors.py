@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from argosy.signature.refusal import refuse
 from argosy.signature.spec import DType
@@ -73,6 +74,12 @@ def check_id(given: object) -> str | None:
 def text(value: object) -> str:
     """Return an element of a text output."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def texts(array: Array, datatype: str) -> bytes:
+    """Return a tensor's elements as the protocol's JSON, flat."""
+    flat = array.reshape(-1).tolist()
+    return to_json([text(value) for value in flat] if datatype == "BYTES" else flat, inf_nan_mode="null")
 
 
 def from_elements(data: list[Any], datatype: str, shape: Sequence[int], where: Place) -> Array:

@@ -14,8 +14,8 @@ from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVersion, PredictionTimedOut
 from argosy.serving.imaging import ImageDecoder
 from argosy.serving.protocols import images
+from argosy.serving.protocols.headers import SessionId, Within
 from argosy.serving.protocols.refusals import refusals
-from argosy.serving.protocols.timeouts import Within
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.tensors import Batch
@@ -81,11 +81,12 @@ async def predict(
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Ask this version.")] = None,
     alias: Annotated[Slug | None, Query(description="Ask the version an alias points at; `live` if left out.")] = None,
     within: Within = None,
+    session_id: SessionId = None,
 ) -> Response:
     """Predict. Each live model also has a route of its own here, with its own schema."""
     media_type = _media_type(request)
     serving: ServingService = request.app.state.serving
-    target = await serving.resolve(principal, org, name, version, alias)
+    target = await serving.resolve(principal, org, name, version, alias, session_id)
     limit: int = request.app.state.settings.limits.rows
     with refusals():
         read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
