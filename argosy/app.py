@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -19,10 +20,12 @@ from argosy.caching import router as caching
 from argosy.caching.cache import ResponseCache
 from argosy.deployments import router as deployments
 from argosy.deployments.service import CHANGED as DEPLOYMENT_CHANGED
+from argosy.engines.crew import Crew
 from argosy.engines.mail.base import Mailer
 from argosy.engines.mail.files import FileMailer
 from argosy.engines.mail.smtp import SmtpMailer
 from argosy.engines.rates import SharedRateLimiter
+from argosy.engines.signals import SharedSignals
 from argosy.engines.storage.local import LocalArtifactStore
 from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
 from argosy.events.freshness import Freshness
@@ -49,6 +52,7 @@ from argosy.jobs.maintenance import forget_results
 from argosy.jobs.worker import Worker
 from argosy.kit.crypto import key_ring
 from argosy.kit.db.session import Database
+from argosy.kit.figures import collected
 from argosy.kit.logs import configure_logs, get_logger
 from argosy.kit.outgoing import Outgoing
 from argosy.kit.rates import Standing
@@ -98,10 +102,10 @@ DESCRIPTION = "From a trained model to a typed, validated, versioned, secured an
 log = get_logger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the ASGI application."""
+def create_app(settings: Settings | None = None, crew: Crew | None = None) -> FastAPI:
+    """Return the ASGI application; one of several on this machine, if it has a crew."""
     app = unconfigured()
-    configure(app, settings or Settings())
+    configure(app, settings or Settings(), crew)
     return app
 
 
@@ -131,10 +135,10 @@ def unconfigured() -> FastAPI:
     return app
 
 
-def configure(app: FastAPI, settings: Settings) -> None:
+def configure(app: FastAPI, settings: Settings, crew: Crew | None = None) -> None:
     """Give an application everything that depends on the settings."""
     configure_logs(settings.log)
-    _wire(app, settings)
+    _wire(app, settings, crew)
     _guard(app, settings)
 
 
@@ -190,7 +194,7 @@ def _api() -> APIRouter:
     return api
 
 
-def _wire(app: FastAPI, settings: Settings) -> None:
+def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     state, data = app.state, settings.data.dir
     grpc_port.require(settings)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -199,11 +203,16 @@ def _wire(app: FastAPI, settings: Settings) -> None:
     state.keys = key_ring(settings.data.dir / "secrets", settings.security)
     state.database = Database(settings.database_url, settings.database)
     state.store = LocalArtifactStore(settings.storage_dir)
-    state.rates = SharedRateLimiter(settings.cache.url.get_secret_value())
+    state.crew = crew
+    state.rates = crew.rates if crew and not settings.cache.is_shared else SharedRateLimiter(settings.cache.address)
     _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.usage_streams = Places()
     state.metrics = Metrics()
+    if crew is not None:
+        crew.join(state.database, partial(collected, state.metrics.registry))
+    if settings.cache.is_shared:
+        state.signals = SharedSignals(settings.cache.address, state.database)
     freshness = Freshness(state.database)
     state.recorder = Recorder(state.database, freshness, state.metrics.registry)
     cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
@@ -270,16 +279,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)
-        work = (
-            state.meter,
-            state.recorder,
-            state.serving.mirror,
-            state.activity,
-            state.dispatcher,
-            state.worker,
-            state.fast.freshness,
-        )
-        for running in (*(one.run() for one in work), _maintain(app)):
+        own = (state.meter, state.recorder, state.serving.mirror, state.activity, state.fast.freshness)
+        # What one process of the machine does for all.
+        shared = (state.dispatcher.run, state.worker.run, partial(_maintain, app))
+        if state.settings.cache.is_shared:
+            await stack.enter_async_context(_background(state.signals.run()))
+        led = [state.crew.lead(shared)] if state.crew else [one() for one in shared]
+        for running in (*(one.run() for one in own), *led):
             await stack.enter_async_context(_background(running))
         await stack.enter_async_context(grpc_port.serving(state))
         yield

@@ -180,7 +180,7 @@ class SmtpSettings(BaseModel):
 
 
 class CacheSettings(BaseModel):
-    """What several processes share and may lose: the counters of rate limits."""
+    """What several processes share and may lose: the counters of rate limits, and word of what has changed."""
 
     url: SecretStr = Field(SecretStr("memory://"), description="`memory://` or `redis://host:6379/0`.")
 
@@ -190,6 +190,16 @@ class CacheSettings(BaseModel):
         if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
             raise ValueError("must be memory://, redis://host:port/db or rediss://host:port/db")
         return value
+
+    @property
+    def address(self) -> str:
+        """The URL in the clear."""
+        return self.url.get_secret_value()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can be reached there."""
+        return not self.address.startswith("memory://")
 
 
 class RatesSettings(BaseModel):
@@ -305,6 +315,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve, on one port.")
     registration: Registration = Field(Registration.OPEN, description="Whether anyone may create an account.")
     data: DataSettings = DataSettings()
     database: DatabaseSettings = DatabaseSettings()

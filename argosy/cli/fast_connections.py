@@ -41,6 +41,7 @@ class FastProtocol(GuardedProtocol):
     fast: ClassVar[FastPath]
     heads: ClassVar[dict[bytes, tuple[Access, Head]]]
     body_timeout: ClassVar[float] = 30.0
+    retired: ClassVar[bool] = False  # whether each connection ends with its next answer, which then says so
     defaults: ClassVar[tuple[list[tuple[bytes, bytes]], bytes]] = ([], b"")
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
@@ -231,7 +232,7 @@ class FastProtocol(GuardedProtocol):
         self.server_state.total_requests += 1
         self._pending = None
         self._seen = self.loop.time()
-        if self._leaving:
+        if self._leaving or self.retired:
             self.transport.close()
         elif self._held:
             self.loop.call_soon(self._go_on)

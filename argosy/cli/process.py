@@ -5,9 +5,11 @@ import gc
 import secrets
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import ClassVar
 
 import typer
 import uvicorn
@@ -17,6 +19,7 @@ from pydantic import SecretStr
 from argosy import migrations
 from argosy.app import create_app
 from argosy.cli.fast_connections import fast
+from argosy.cli.listening import url_of
 from argosy.cli.tls import tls_context
 from argosy.cli.websocket_connections import GuardedWebSocket
 from argosy.engines.rates import SharedRateLimiter
@@ -36,6 +39,8 @@ ADMIN = "admin"
 class Server(uvicorn.Server):
     """A server that says where it is once it serves."""
 
+    stop_signals: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGTERM, signal.SIGINT)
+
     def __init__(self, config: uvicorn.Config, app: FastAPI, handshake_timeout: float) -> None:
         super().__init__(config)
         self._app = app
@@ -43,8 +48,8 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Drain on SIGTERM and SIGINT, and end with code 0: a stop that was asked for is no failure."""
-        handlers = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGTERM, signal.SIGINT)}
+        """Drain on the signals to stop, and end with code 0: a stop that was asked for is no failure."""
+        handlers = {one: signal.signal(one, self.handle_exit) for one in self.stop_signals}
         try:
             yield
         finally:
@@ -69,13 +74,15 @@ class Server(uvicorn.Server):
         with self._bounded_handshakes():
             await super().startup(sockets)
         if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            scheme = "https" if self.config.is_ssl else "http"
             _settle_memory()
-            if self._app.state.grpc is not None:
-                typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
-            typer.echo(f"Argosy ready at {scheme}://{shown}:{port}")
+            self.announce()
+
+    def announce(self) -> None:
+        """Say where the server is."""
+        if self._app.state.grpc is not None:
+            typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
+        address = self.servers[0].sockets[0].getsockname()
+        typer.echo(f"Argosy ready at {url_of(address, is_secure=self.config.is_ssl)}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell what would go on for as long as its client does, then drain HTTP and gRPC together."""
@@ -98,8 +105,15 @@ def serve(settings: Settings) -> bool:
     """Serve until stopped; return whether it came to serve. Raises `SchemaOutdated`, `TlsUnusable`, `GrpcMissing`."""
     context = tls_context(settings.network)
     app = create_app(settings)
-    password = asyncio.run(prepare(settings))
-    config = uvicorn.Config(
+    prepared(settings)
+    server = Server(configured(settings, app, context), app, settings.network.head_timeout)
+    server.run()
+    return server.started
+
+
+def configured(settings: Settings, app: FastAPI, context: ssl.SSLContext | None) -> uvicorn.Config:
+    """Return how uvicorn is to serve an application."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -115,11 +129,13 @@ def serve(settings: Settings) -> bool:
         ws_per_message_deflate=False,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
+
+
+def prepared(settings: Settings) -> None:
+    """Prepare, and show the first administrator's password the first time."""
+    password = asyncio.run(prepare(settings))
     if password:
         typer.echo(f"First start: sign in as {ADMIN!r} with the password {password} (shown this once).")
-    server = Server(config, app, settings.network.head_timeout)
-    server.run()
-    return server.started
 
 
 async def prepare(settings: Settings) -> str | None:

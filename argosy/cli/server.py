@@ -26,6 +26,7 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="Port for gRPC; 0 picks a free one; off if unset.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for the embedded engines.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve, on one port.")] = None,
 ) -> None:
     """Start everything on this machine: API, worker, database and files."""
     settings = load_settings(
@@ -33,19 +34,28 @@ def up(
         port=port,
         grpc={"port": grpc_port} if grpc_port is not None else None,
         data=DataSettings(dir=data_dir) if data_dir else None,
+        workers=workers,
     )
+    raise typer.Exit(_supervise(settings) if settings.workers > 1 else _serve(settings))
+
+
+def _supervise(settings: Settings) -> int:
+    from argosy.cli.supervisor import supervise  # noqa: PLC0415 - of use to this one only
+
+    return supervise(settings)
+
+
+def _serve(settings: Settings) -> int:
     from argosy.cli.process import serve  # noqa: PLC0415 - heavy
     from argosy.cli.tls import TlsUnusable  # noqa: PLC0415
     from argosy.migrations import SchemaOutdated  # noqa: PLC0415
     from argosy.serving.protocols.grpc_port import GrpcMissing  # noqa: PLC0415
 
     try:
-        served = serve(settings)
+        return 0 if serve(settings) else 1
     except (SchemaOutdated, TlsUnusable, GrpcMissing) as error:
         typer.echo(f"argosy: {error}", err=True)
-        raise typer.Exit(1) from error
-    if not served:
-        raise typer.Exit(1)
+        return 1
 
 
 def openapi() -> None:

@@ -18,8 +18,8 @@ log = get_logger(__name__)
 class Freshness:
     """Keeps a stamp that differs as soon as anything that a kept answer may rest on has changed.
 
-    A change made in this process counts from its commit; one made in another process, from the next poll, or from the
-    moment the database can no longer be asked.
+    A change made in this process counts from its commit; one made in another process, from when it tells of it (on this
+    machine, or through Redis), from the next poll, or from the moment the database can no longer be asked.
     """
 
     def __init__(self, database: Database) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 from uuid import UUID
@@ -111,6 +111,7 @@ class Database:
         self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
         self._signals: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._given: Counter[str] = Counter()
+        self._told: list[Callable[[Collection[str]], None]] = []
 
     @property
     def dialect(self) -> str:
@@ -141,9 +142,10 @@ class Database:
             session = await stack.enter_async_context(self._write(**_bound(self.engine, actor)))
             await stack.enter_async_context(session.begin())
             yield session
-        self._given.update(session.wakes)
-        for name in session.wakes:
-            self._signals[name].set()
+        if session.wakes:
+            self.give(session.wakes)
+            for tell in self._told:
+                tell(session.wakes)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -162,6 +164,16 @@ class Database:
     def given(self, name: str) -> int:
         """Return how many transactions have committed that called `wake(name)`."""
         return self._given[name]
+
+    def give(self, names: Collection[str]) -> None:
+        """Give signals, as after a commit; of another process, when it has told of its own."""
+        self._given.update(names)
+        for name in names:
+            self._signals[name].set()
+
+    def share(self, tell: Callable[[Collection[str]], None]) -> None:
+        """Have somebody told of the signals given after each commit."""
+        self._told.append(tell)
 
     async def ping(self) -> None:
         """Raise when the database does not answer."""

@@ -1,0 +1,110 @@
+"""Taking connections from a socket that several workers listen on, so that each gets as many.
+
+The kernel wakes all of them for each connection, and whoever comes first would take all that wait. So a worker takes
+one at a time, and when another has fewer it leaves it a moment to come first: decision 16 has the figures.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from argosy.cli.listening import Board
+from argosy.kit.logs import get_logger
+
+POLITE_SECONDS = 0.002
+# Out of file descriptors, mostly.
+TROUBLED_SECONDS = 1.0
+log = get_logger(__name__)
+
+
+class Acceptor:
+    """Takes a worker's share of the connections."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        context: ssl.SSLContext | None,
+        handshake_timeout: float,
+        connections: Callable[[], int],
+        show: Callable[[int], None],
+        board: Board,
+    ) -> None:
+        self._listener = listener
+        self._protocol = protocol
+        self._context = context
+        self._handshake_timeout = handshake_timeout if context else None
+        self._connections = connections
+        self._show = show
+        self._board = board
+        self._loop = asyncio.get_running_loop()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._later: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self.count()
+        self._loop.add_reader(self._listener, self._ready)
+
+    def close(self) -> None:
+        """Take no more; what was taken goes on."""
+        if self._later is not None:
+            self._later.cancel()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+
+    async def settle(self) -> None:
+        """Return when all that was taken is with its protocol."""
+        if self._opening:
+            await asyncio.wait(self._opening)
+
+    def count(self) -> int:
+        """Show the others how many connections this worker has."""
+        connections = self._connections() + len(self._opening)
+        self._show(connections)
+        return connections
+
+    def _ready(self) -> None:
+        if self.count() > self._board.fewest():
+            self._pause(POLITE_SECONDS)
+        else:
+            self._accept()
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._later = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._later = None
+        self._loop.add_reader(self._listener, self._ready)
+        # Who was left the chance and did not take it may be busy or gone.
+        self._accept()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            log.warning("connection_not_taken", error=repr(error))
+            if self._later is None:
+                self._pause(TROUBLED_SECONDS)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._open(connection))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+        self.count()
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                self._protocol,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=self._handshake_timeout,
+            )
+        except (OSError, ssl.SSLError) as error:
+            connection.close()
+            log.debug("connection_not_opened", error=repr(error))
