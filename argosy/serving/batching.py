@@ -211,6 +211,8 @@ class Lane:
             self._finish(batch, error)
 
     def _learn(self, rows: int, seconds: float) -> None:
+        # A run that was interrupted says nothing about the model: one that takes longer now is believed step by step.
+        seconds = min(seconds, 2 * (self._floor + rows * self._slope))
         if rows <= 2:  # noqa: PLR2004 - a run pads one row to two
             self._floor += SMOOTHING * (seconds - self._floor)
         else:
