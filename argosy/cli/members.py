@@ -16,6 +16,8 @@ from argosy.engines.channel import Channel, Handler, Unanswered
 from argosy.kit.figures import FAMILIES, Family
 
 MODULE = "argosy.cli.worker"
+# A worker may be busy; who scrapes waits ten seconds as a rule.
+PATIENCE_SECONDS = 5.0
 
 
 class Member:
@@ -70,7 +72,7 @@ class Member:
     async def look(self) -> None:
         """Ask for its figures; without an answer those before stand."""
         with suppress(Unanswered):
-            self.figures = FAMILIES.validate_python(await self.channel.ask("figures", seconds=1.0))
+            self.figures = FAMILIES.validate_python(await self.channel.ask("figures", seconds=PATIENCE_SECONDS))
 
     async def _is_prepared(self, _: JsonValue) -> None:
         self.prepared.set()

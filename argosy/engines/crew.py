@@ -14,6 +14,7 @@ from argosy.kit.figures import FAMILIES, Family
 from argosy.kit.logs import get_logger
 from argosy.kit.rates import RateLimiter
 
+SCRAPE_SECONDS = 8.0
 NAMES = TypeAdapter(list[str])
 log = get_logger(__name__)
 
@@ -53,7 +54,7 @@ class Crew:
 
     async def all_figures(self) -> list[Family]:
         """Return the figures of all workers; raises `Unanswered`."""
-        return FAMILIES.validate_python(await self._channel.ask("scrape"))
+        return FAMILIES.validate_python(await self._channel.ask("scrape", seconds=SCRAPE_SECONDS))
 
     async def leave(self) -> None:
         """Give the last figures, before the process ends."""
