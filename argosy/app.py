@@ -79,7 +79,8 @@ from argosy.registry.versions import JOB_KIND
 from argosy.serving.embedding import EmbeddingService
 from argosy.serving.fast_path import FastPath
 from argosy.serving.imaging import ImageDecoder
-from argosy.serving.lanes import Lanes
+from argosy.serving.loading import Loader
+from argosy.serving.placement import Placement
 from argosy.serving.protocols import grpc_port, oip, openai, stream, typed, websocket
 from argosy.serving.protocols.fast import FastPathMiddleware
 from argosy.serving.routes import Routes
@@ -218,7 +219,9 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
     state.serving = ServingService(
         Routes(state.database, state.keys),
-        lambda compiled, settle: Lanes(state.store, state.outgoing, compiled, settle, settings.serving),
+        lambda compiled, settle: Placement(
+            state.store, state.outgoing, Loader(settings.serving, data / "serving"), compiled, settle, settings.serving
+        ),
         state.meter,
         state.recorder,
         cache,

@@ -245,6 +245,9 @@ class ServingSettings(BaseModel):
 
     sessions: int = Field(32, gt=0, description="Models kept loaded by one process.")
     timeout: Seconds = Field(30.0, description="Seconds a prediction may take.")
+    memory_bytes: Bytes = Field(4 * 2**30, description="Memory that the loaded models of one process may take.")
+    isolate_bytes: Bytes = Field(2**28, description="Memory of a run above which a model has a process of its own.")
+    process_bytes: Bytes = Field(4 * 2**30, description="Address space of the process of an isolated model.")
     threads: int = Field(2, gt=0, description="Runs of one model at once in one process.")
     batch_rows: int = Field(256, gt=0, description="Rows of several requests run together at most.")
     cache_bytes: Bytes = Field(64 * 2**20, description="Memory of one process for answers of models that cache them.")

@@ -1,6 +1,9 @@
-"""Two runs that a comparison does not show: many requests in a row, and more than a server can take."""
+"""Two runs that a comparison does not show: many requests in a row, and many times what a server can take."""
 
+import http.client
+import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from subprocess import SubprocessError
 
@@ -15,32 +18,47 @@ STEPS = 10
 SOAK_CONCURRENCY = 16
 LONGEST_STEP = 600.0
 MIB = 2**20
+PEAK_CONCURRENCY = (16, 64)
+TIMES = 10
+SLOWER = 3
+CLIENT_SECONDS = 0.002
+LONGEST_RECOVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """Memory after each tenth of the requests; `growth_mb` is of the second half, when caches and pools are full."""
+    """Memory after each tenth of the requests; growth is that of the second half, when caches and pools are full."""
 
     peer: str
     mode: str
     requests: int
     memory_mb: list[float]
     growth_mb: float
+    growth_mb_per_million: float
 
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """A server before, under and after more connections than it was measured with."""
+    """A server at what it can, under many times that, and after it.
+
+    `capacity` and `goodput` are good answers a second; `recovery` is seconds until a request takes no more than thrice
+    what it took before, `growth_mb` the memory more at the end of the overload.
+    """
 
     peer: str
     mode: str
     connections: int
-    rate: float
+    capacity: float
+    offered: float
+    goodput: float
+    ratio: float
     p99: float
     refused: int
+    refused_p99: float
+    unsent: int
     broken: int
-    calm_p50: float
-    after_p50: float
+    recovery: float
+    growth_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +90,44 @@ def _soak(server: Server, requests: int) -> Soak:
     for _ in range(STEPS):
         drive(server, SOAK_CONCURRENCY, LONGEST_STEP, count=max(1, requests // STEPS))
         memory.append(processes.memory_bytes(server.pid) / MIB)
-    return Soak(server.peer.name, server.mode, requests, memory, memory[-1] - memory[STEPS // 2 - 1])
+    growth = memory[-1] - memory[STEPS // 2 - 1]
+    return Soak(server.peer.name, server.mode, requests, memory, growth, growth * 2_000_000 / requests)
 
 
 def _overload(server: Server, connections: int, seconds: float) -> Overload:
     calm = drive(server, 1, seconds)
-    over = drive(server, connections, seconds)
-    after = drive(server, 1, seconds)
+    peak = max((drive(server, many, seconds) for many in PEAK_CONCURRENCY), key=lambda one: one.rate)
+    before = processes.memory_bytes(server.pid)
+    over = drive(server, connections, seconds, rate=peak.rate * TIMES)
     return Overload(
         peer=server.peer.name,
         mode=server.mode,
         connections=connections,
-        rate=over.rate,
+        capacity=peak.rate,
+        offered=(over.sent + over.unsent) / over.seconds,
+        goodput=over.rate,
+        ratio=over.rate / peak.rate,
         p99=over.p99,
         refused=sum(over.refused.values()),
+        refused_p99=over.refused_p99,
+        unsent=over.unsent,
         broken=over.broken,
-        calm_p50=calm.p50,
-        after_p50=after.p50,
+        recovery=_recovery(server, calm.p50 / 1000 * SLOWER),
+        growth_mb=(processes.memory_bytes(server.pid) - before) / MIB,
     )
+
+
+def _recovery(server: Server, usual: float) -> float:
+    """Return the seconds until a request takes no longer than usual; NaN when it never does."""
+    began, call = time.perf_counter(), server.peer.call(server.case, server.mode, server.case.inputs[0])
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONGEST_RECOVERY)
+    headers = {"Content-Type": "application/json", **call.headers}
+    with closing(connection):
+        while (now := time.perf_counter()) - began < LONGEST_RECOVERY:
+            connection.request("POST", call.path, call.body, headers)
+            response = connection.getresponse()
+            response.read()
+            # A connection of Python's standard library is slower than the load generator's by less than this.
+            if response.status == 200 and time.perf_counter() - now <= usual + CLIENT_SECONDS:
+                return now - began
+    return float("nan")

@@ -8,6 +8,7 @@ leaves the machine to the server.
 import asyncio
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,6 +18,7 @@ from pydantic import Base64Bytes, BaseModel
 from bench import processes
 
 RETRY_SECONDS = 0.01
+PACE_SECONDS = 0.001
 HEAD_END = b"\r\n\r\n"
 CHUNKS_END = b"0\r\n\r\n"
 
@@ -31,6 +33,7 @@ class Spec(BaseModel):
     seconds: float
     warm_up: float = 0.0
     count: int | None = None
+    rate: float | None = None  # requests a second, whatever comes back; unset: each connection when it has its answer
     server: int
 
 
@@ -45,6 +48,9 @@ class Result(BaseModel, ser_json_inf_nan="constants"):
     p99: float
     cpu_seconds: float
     answers: dict[int, Base64Bytes]
+    refused_p99: float = float("nan")
+    sent: int = 0
+    unsent: int = 0  # due, while no connection was free
 
     @property
     def rate(self) -> float:
@@ -63,6 +69,9 @@ class Tally:
 
     latencies: list[float] = field(default_factory=list)
     refused: dict[int, int] = field(default_factory=dict)
+    refusals: list[float] = field(default_factory=list)
+    sent: int = 0
+    unsent: int = 0
     broken: int = 0
     answers: dict[int, bytes] = field(default_factory=dict)
 
@@ -75,6 +84,7 @@ class Load:
         self.tally = Tally()
         self.stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.free: deque[Connection] = deque()
 
     def connect(self, index: int, delay: float = 0.0) -> None:
         """Open a connection, in the background."""
@@ -96,6 +106,18 @@ class Load:
             self.tally.broken += broken
             self.connect(index, RETRY_SECONDS if broken else 0.0)
 
+    async def pace(self, rate: float) -> None:
+        """Send at a rate, on whatever connection is free; what is due while none is, is counted and left out."""
+        started, due = time.perf_counter(), 0
+        while not self.stopped.is_set():
+            while due < (time.perf_counter() - started) * rate:
+                due += 1
+                if self.free:
+                    self.free.popleft().send()
+                else:
+                    self.tally.unsent += 1
+            await asyncio.sleep(PACE_SECONDS)
+
     def answered(self, index: int, status: int, body: bytes, seconds: float) -> None:
         """Count an answer."""
         tally = self.tally
@@ -104,6 +126,7 @@ class Load:
             tally.answers[index] = body
         else:
             tally.refused[status] = tally.refused.get(status, 0) + 1
+            tally.refusals.append(seconds)
         if self.spec.count is not None and len(tally.latencies) >= self.spec.count:
             self.stopped.set()
 
@@ -118,13 +141,21 @@ class Connection(asyncio.Protocol):
         self._requests = load.spec.requests
         self._received = b""
         self._sent = 0.0
-        self._waits = True
+        self._waits = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without inheriting from it
-        self._send()
+        self._next()
 
-    def _send(self) -> None:
+    def _next(self) -> None:
+        if self._load.spec.rate is None:
+            self.send()
+        else:
+            self._load.free.append(self)
+
+    def send(self) -> None:
+        """Send the next request."""
+        self._load.tally.sent += 1
         self._received = b""
         self._waits = True
         self._sent = time.perf_counter()
@@ -142,9 +173,11 @@ class Connection(asyncio.Protocol):
         if self._load.stopped.is_set():
             self._transport.abort()
         elif not self._transport.is_closing():
-            self._send()
+            self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its interface
+        if self in self._load.free:
+            self._load.free.remove(self)
         self._load.lost(self._index, broken=self._waits)
 
 
@@ -175,6 +208,7 @@ async def run(spec: Spec) -> Result:
     load = Load(spec)
     for index in range(spec.concurrency):
         load.connect(index)
+    pacing = asyncio.create_task(load.pace(spec.rate)) if spec.rate is not None else None
     await asyncio.sleep(spec.warm_up)
     before, load.tally, started = processes.cpu_seconds(spec.server), Tally(), time.perf_counter()
     try:
@@ -182,6 +216,8 @@ async def run(spec: Spec) -> Result:
             await load.stopped.wait()
     except TimeoutError:
         load.stopped.set()
+    if pacing is not None:
+        await pacing
     seconds, tally, load.tally = time.perf_counter() - started, load.tally, Tally()
     return _result(tally, seconds, processes.cpu_seconds(spec.server) - before)
 
@@ -197,6 +233,9 @@ def _result(tally: Tally, seconds: float, cpu_seconds: float) -> Result:
         p99=percentile(times, 0.99) * 1000,
         cpu_seconds=cpu_seconds,
         answers=tally.answers,
+        refused_p99=percentile(sorted(tally.refusals), 0.99) * 1000,
+        sent=tally.sent,
+        unsent=tally.unsent,
     )
 
 

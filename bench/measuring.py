@@ -31,7 +31,9 @@ class Measurement(BaseModel):
     broken: int
 
 
-def drive(server: Server, concurrency: int, seconds: float, count: int | None = None) -> Result:
+def drive(
+    server: Server, concurrency: int, seconds: float, count: int | None = None, rate: float | None = None
+) -> Result:
     """Put a load on a server from another process; raises `WrongAnswer` for any input answered wrongly."""
     spec = Spec.model_construct(
         port=server.port,
@@ -40,6 +42,7 @@ def drive(server: Server, concurrency: int, seconds: float, count: int | None = 
         seconds=seconds,
         warm_up=0.0 if count else WARM_UP_SECONDS,
         count=count,
+        rate=rate,
         server=server.pid,
     )
     done = subprocess.run(

@@ -15,8 +15,11 @@ from bench.summary import best_modes, medians, ratios
 
 MEASURED = ("Server", "Mode", "Requests/s", "p50 ms", "p99 ms", "CPU ms", "Memory MB", "Start s", "Failed")
 RATIOS = ("Workload", "Concurrency", "Argosy over", "Requests/s", "p99", "CPU")
-SOAKS = ("Server", "Mode", "Requests", "First MB", "Half-way MB", "Last MB", "Growth MB")
-OVERLOADS = ("Server", "Mode", "Connections", "Requests/s", "p99 ms", "Refused", "Broken", "p50 before", "p50 after")
+SOAKS = ("Server", "Mode", "Requests", "First MB", "Half-way MB", "Last MB", "Growth MB", "MB per million")
+OVERLOADS = (
+    "Server", "Mode", "Connections", "Capacity", "Offered", "Goodput", "Ratio", "p99 ms", "Refused", "Refused p99 ms",
+    "Not sent", "Broken", "Recovery s", "Growth MB",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -108,7 +111,8 @@ def _cells(one: dict[str, Any]) -> tuple[object, ...]:
 
 def _soak_cells(one: Soak) -> tuple[object, ...]:
     half_way = one.memory_mb[len(one.memory_mb) // 2 - 1]
-    return one.peer, one.mode, one.requests, one.memory_mb[0], half_way, one.memory_mb[-1], one.growth_mb
+    memory = (one.memory_mb[0], half_way, one.memory_mb[-1])
+    return one.peer, one.mode, one.requests, *memory, one.growth_mb, one.growth_mb_per_million
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

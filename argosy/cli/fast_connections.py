@@ -15,7 +15,7 @@ from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
 from argosy.serving.answers import Call
 from argosy.serving.fast_path import Access, FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.lanes import AnyLane
+from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
 
 END = b"\r\n\r\n"

@@ -27,8 +27,9 @@ class Limits(BaseModel):
     """What the process may use."""
 
     memory_bytes: int
-    cpu_seconds: int
+    cpu_seconds: int | None
     file_bytes: int
+    with_parent: bool = True  # whether it dies with the thread that started it
 
 
 def confine(limits: Limits) -> None:
@@ -40,18 +41,21 @@ def confine(limits: Limits) -> None:
         (resource.RLIMIT_NOFILE, MAX_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
+        if amount is None:
+            continue
         _, hard = resource.getrlimit(kind)
         bound = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
         resource.setrlimit(kind, (bound, bound))
     # One thread each: numerical libraries reserve memory for every thread they might start.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     if sys.platform == "linux":
-        _confine_linux()
+        _confine_linux(with_parent=limits.with_parent)
 
 
-def _confine_linux() -> None:
+def _confine_linux(*, with_parent: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if with_parent:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     # An empty network namespace; a system that forbids it leaves the network as it is.

@@ -2,6 +2,7 @@
 
 Files in: `source` (skops) or `model.onnx`, `sample` (JSON or Parquet), `signature.json`, `evidence.json`,
 `tokenizer.json`, `embedding.json`. Files out: `model.onnx`, `signature.json`, `evidence.json`, `provenance.json`,
+`facts.json`,
 `report.json`; or `error.json` and exit code 3.
 """
 
@@ -49,15 +50,20 @@ def _convert(folder: Path) -> None:
 
 
 def _verify(folder: Path) -> None:
-    from argosy.conversion.verify import verify  # noqa: PLC0415 - heavy
+    from argosy.conversion.measure import measure  # noqa: PLC0415 - heavy
+    from argosy.conversion.verify import verify  # noqa: PLC0415
 
     signature = None
     if (folder / "signature.json").exists():
         signature = Signature.model_validate_json((folder / "signature.json").read_bytes())
-    verification = verify(folder / "model.onnx", signature, _evidence(folder))
+    evidence = _evidence(folder)
+    verification = verify(folder / "model.onnx", signature, evidence)
     (folder / "model.onnx").write_bytes(verification.onnx)
     described = _embedding(folder, verification.signature, verification.onnx)
     (folder / "signature.json").write_text(described.model_dump_json())
+    if verification.report.passed:
+        facts = measure(verification.onnx, verification.signature, evidence)
+        (folder / "facts.json").write_text(facts.model_dump_json())
     (folder / "report.json").write_text(verification.report.model_dump_json())
 
 

@@ -9,7 +9,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from argosy.jobs.errors import JobFailed
-from argosy.serving.runtime import OnnxRuntime, Outputs, RunFailed, Tensors
+from argosy.serving.errors import ModelCrashed
+from argosy.serving.runtime import Outputs, RunFailed, Runtime, Tensors
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.predictions import class_name
 from argosy.signature.spec import Output, Role
@@ -76,7 +77,7 @@ class Subject:
     number for each label it gave first: whether the answer is that.
     """
 
-    def __init__(self, runtime: OnnxRuntime, signature: CompiledSignature, watch: Watch) -> None:
+    def __init__(self, runtime: Runtime, signature: CompiledSignature, watch: Watch) -> None:
         self._runtime = runtime
         self._signature = signature
         self._watch = watch
@@ -122,7 +123,7 @@ class Subject:
             count = min(piece, rows - start)
             try:
                 outputs = self._runtime.run(part, count, self._watch.cancel)
-            except RunFailed as error:
+            except (RunFailed, ModelCrashed) as error:
                 self._watch.tick(0)
                 raise JobFailed(f"the model cannot run on rows mixed of those given: {error}") from error
             self._watch.tick(count)

@@ -23,8 +23,7 @@ from argosy.kit.principal import PrincipalKind
 from argosy.registry.models import VersionStatus
 from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
-from argosy.serving.runtime import OnnxRuntime, load
-from argosy.serving.sample import ROWS, sample_tensors
+from argosy.serving.runtime import Runtime
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
@@ -65,16 +64,17 @@ class Explainer:
         target = await self._target(run)
         signature = await self._serving.signature(target)
         request = ExplanationCreate.model_validate_json(await run.content())
-        path = await self._store.fetch(target.onnx_digest)
         watch = Watch()
+        runtime = await self._serving.open(target)
 
         def work() -> bytes:
             plan = _planned(signature, request, self._bounds.limits)
-            runtime = load(path, target.onnx_digest)
-            runtime.study(sample_tensors(signature.signature), ROWS)
             return to_json(_explained(runtime, signature, target, plan, watch), inf_nan_mode="null")
 
-        content = await self._watched(run, watch, asyncio.create_task(asyncio.to_thread(work)))
+        try:
+            content = await self._watched(run, watch, asyncio.create_task(asyncio.to_thread(work)))
+        finally:
+            await asyncio.to_thread(runtime.close)
         async with run.finish() as session:
             session.add(
                 JobContent(organization_id=run.organization_id, job_id=run.id, role=ContentRole.RESULT, content=content)
@@ -117,7 +117,7 @@ def _planned(signature: CompiledSignature, request: ExplanationCreate, limits: L
         raise JobFailed(f"the rows do not fit the model any more: {error.errors[0]['msg']}") from error
 
 
-def _explained(runtime: OnnxRuntime, signature: CompiledSignature, target: Target, plan: Plan, watch: Watch) -> Result:
+def _explained(runtime: Runtime, signature: CompiledSignature, target: Target, plan: Plan, watch: Watch) -> Result:
     subject, features, request = Subject(runtime, signature, watch), Features(signature), plan.request
     watch.total = plan.runs
     if request.method is Method.SHAP:

@@ -93,6 +93,7 @@ class ModelVersion(Revised, TenantRow):
     tokenizer_size: Mapped[int | None] = mapped_column(BigInt)
     signature: Mapped[dict[str, Any] | None]
     parity: Mapped[dict[str, Any] | None]
+    facts: Mapped[dict[str, Any] | None] = mapped_column(doc="What it takes to run; null where nobody looked.")
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from argosy.conversion.errors import Failure
+from argosy.conversion.facts import Facts
 from argosy.conversion.report import ParityReport
 from argosy.engines.storage.base import ArtifactStore, Stored
 from argosy.events.service import record
@@ -38,6 +39,7 @@ class Outcome:
     evidence: Stored | None
     signature: Signature
     parity: ParityReport
+    facts: Facts | None
     provenance: dict[str, str]
 
 
@@ -128,12 +130,13 @@ class Registrar:
         signature = Signature.model_validate_json(_read(folder / "signature.json"))
         parity = ParityReport.model_validate_json(_read(folder / "report.json"))
         evidence = folder / "evidence.json"
-        provenance = folder / "provenance.json"
+        provenance, facts = folder / "provenance.json", folder / "facts.json"
         return Outcome(
             onnx=await self._put(folder / "model.onnx"),
             evidence=await self._put(evidence) if evidence.exists() else None,
             signature=signature,
             parity=parity,
+            facts=Facts.model_validate_json(_read(facts)) if facts.exists() else None,
             provenance=Provenance.validate_json(_read(provenance)) if provenance.exists() else version.provenance,
         )
 
@@ -152,6 +155,7 @@ class Registrar:
             version.evidence_digest = outcome.evidence.digest if outcome.evidence else None
             version.signature = outcome.signature.model_dump(mode="json")
             version.parity = parity.model_dump(mode="json")
+            version.facts = outcome.facts.model_dump(mode="json") if outcome.facts else None
             version.provenance = outcome.provenance
             if parity.passed:
                 await self._publish(session, run, version)

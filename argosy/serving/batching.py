@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.queue import FairQueue, Ticket
-from argosy.serving.runtime import OnnxRuntime, Outputs, RunFailed, Tensors
+from argosy.serving.runtime import Outputs, RunFailed, Runtime, Tensors
 
 INLINE_SECONDS = 300e-6
 SMOOTHING = 0.1
@@ -53,13 +53,15 @@ class Lane:
     the error; those that are `gone` are nobody's. An error of one request never reaches another's.
     """
 
-    def __init__(self, runtime: OnnxRuntime, executor: Executor, limits: BatchingLimits, settle: Settle) -> None:
+    def __init__(self, runtime: Runtime, executor: Executor, limits: BatchingLimits, settle: Settle) -> None:
         self._runtime = runtime
-        self._executor = executor
+        self._executor = runtime.executor or executor
         self.limits = limits
         self._settle = settle
         self._loop = asyncio.get_running_loop()
         self._queue = FairQueue()
+        self.closed = False
+        self.used = self._loop.time()  # when it was last asked
         self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
         self._start_is_due: asyncio.Handle | None = None
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
@@ -69,6 +71,14 @@ class Lane:
         """Whether nothing waits and nothing runs."""
         return not self._queue and not self._active
 
+    def close(self) -> Runtime:
+        """Return the model, to be closed; the queue must be idle, and is not asked again."""
+        self.closed = True
+        runtime = self._runtime
+        # Whoever knows this queue may do so for a while yet: the memory must not wait for that.
+        del self._runtime
+        return runtime
+
     def submit(self, ticket: Ticket, deadline: float | None = None) -> None:
         """Queue a request, to be answered by a time of the event loop's clock if one is given.
 
@@ -77,6 +87,7 @@ class Lane:
         A full queue turns away the newest request of the caller of whom most waits, which may be this one.
         """
         queue = self._queue
+        self.used = self._loop.time()
         if queue.rows + ticket.rows > self.limits.queue_rows or queue.bytes + ticket.size > self.limits.queue_bytes:
             self._make_room(ticket)
         queue.append(ticket)
@@ -109,9 +120,6 @@ class Lane:
         for batch, cancel in self._active:
             if all(one.gone for one in batch):
                 cancel.terminate = True
-
-    async def close(self) -> None:
-        """Be no longer asked; what waits is still answered."""
 
     def _expire(self, ticket: Ticket) -> None:
         self._settle([ticket], PredictionTimedOut("it was not answered in the time that the request gives"))

@@ -29,14 +29,14 @@ class SingleFlightCache(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         """Return the value of a key, loading it at first use."""
-        if key in self._values:
-            self._values.move_to_end(key)
-            return self._values[key]
-        task = self._loading.get(key)
-        if task is None:
-            task = self._loading[key] = asyncio.create_task(self._fill(key))
-        # A caller that goes away must not take the load from the others.
-        return await asyncio.shield(task)
+        while key not in self._values:
+            task = self._loading.get(key)
+            if task is None:
+                task = self._loading[key] = asyncio.create_task(self._fill(key))
+            # A caller that goes away must not take the load from the others.
+            await asyncio.shield(task)
+        self._values.move_to_end(key)
+        return self._values[key]
 
     async def _fill(self, key: K) -> V:
         try:
@@ -44,6 +44,9 @@ class SingleFlightCache(Generic[K, V]):
         finally:
             del self._loading[key]
         self._values[key] = value
+        self._bound()
+        return value
+
+    def _bound(self) -> None:
         while len(self._values) > self._capacity:
             self._drop(self._values.popitem(last=False)[1])
-        return value

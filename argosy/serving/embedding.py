@@ -68,13 +68,17 @@ class EmbeddingService:
             raise NotAnEmbeddingModel(f"{target.model} makes no embeddings: {error}") from error
         try:
             async with asyncio.timeout(self._timeout):
-                run = partial((await self._serving.lane(target)).infer, caller=principal.id)
+                run = partial(self._run, principal, target)
                 embed = self._of_tokens if made.text is None else self._of_texts
                 found = await embed(target, made, run, texts, dimensions)
         except TimeoutError as error:
             raise PredictionTimedOut(f"the embeddings took longer than {self._timeout:g} s") from error
         self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, len(texts)))
         return found
+
+    async def _run(self, principal: Principal, target: Target, tensors: Tensors, rows: int) -> Outputs:
+        # Asked for each time: between two runs the model may have been unloaded.
+        return await (await self._serving.lane(target)).infer(tensors, rows, principal.id)
 
     async def _of_texts(
         self, target: Target, made: EmbeddingPlan, run: Run, texts: Texts, dimensions: int | None

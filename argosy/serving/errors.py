@@ -27,6 +27,12 @@ class ModelNotLoadable(Unavailable):
     type, title = "model-not-loadable", "The model cannot be loaded"
 
 
+class ModelCrashed(Unavailable):
+    """The process of the model ended while it ran."""
+
+    type, title = "model-crashed", "The model's process ended"
+
+
 class Overloaded(Unavailable):
     """More requests wait for a model than may."""
 

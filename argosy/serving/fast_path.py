@@ -23,9 +23,9 @@ from argosy.kit.web.metrics import Metrics, Series
 from argosy.kit.web.problems import problem
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Asked, Call, Consumption
-from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
+from argosy.serving.errors import ModelCrashed, ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.heads import INFER, PREDICT, Head
-from argosy.serving.lanes import AnyLane
+from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.service import ServingService, deadline
 from argosy.settings import Settings
@@ -38,7 +38,7 @@ Which = tuple[str, str, str | None]
 ROUTE = "/api/v1/models/{org}/{name}/predict"
 INFER_ROUTE = "/v2/models/{org}/{name}/infer"
 # Errors that say all there is to say; the others are told by the long way, which tries again.
-TOLD = (Overloaded, PredictionTimedOut, ModelRejectedInput, TooManyRequests)
+TOLD = (Overloaded, PredictionTimedOut, ModelRejectedInput, ModelCrashed, TooManyRequests)
 CAPACITY = 10_000
 PATIENCE_SECONDS = 1.0
 log = get_logger(__name__)
@@ -95,13 +95,15 @@ class FastPath:
 
     def holds(self, access: Access) -> bool:
         """Tell whether what is known may be believed."""
-        return access.stamp == self.freshness.stamp and time.monotonic() < access.ends
+        return not access.lane.closed and access.stamp == self.freshness.stamp and time.monotonic() < access.ends
 
     def submit(
         self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None]
     ) -> tuple[AnyLane, Call] | None:
         """Take a request: `answer` is called later, never from here. None: it has to go the long way."""
         started = time.perf_counter()
+        if access.lane.closed:
+            return None
         standing = access.allowance.take()
         if standing is None:
             return None

@@ -1,95 +1,85 @@
-"""The queues of the versions in use: loaded here, or calls to where they run."""
+"""The models that are loaded: bounded by their number and by what they weigh, and none is unloaded while it runs."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 
-from argosy.engines.storage.base import ArtifactStore
-from argosy.kit.logs import get_logger
-from argosy.kit.outgoing import Outgoing
-from argosy.serving.batching import BatchingLimits, Lane, Settle
+from argosy.serving.batching import Lane
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable
-from argosy.serving.remote import RemoteLane
-from argosy.serving.runtime import OnnxRuntime, load
-from argosy.serving.sample import ROWS, sample_tensors
-from argosy.serving.target import BatchingPolicy, Target
-from argosy.settings import ServingSettings
-from argosy.signature.compiled import CompiledSignature
-from argosy.signature.spec import Signature
+from argosy.serving.loading import give_back
+from argosy.serving.runtime import Runtime
+from argosy.serving.target import Target
 
-POOL_FACTOR = 4
-AnyLane = Lane | RemoteLane
-Compile = Callable[[Target], Awaitable[CompiledSignature]]
-log = get_logger(__name__)
+LOOK_SECONDS = 0.01
+PATIENCE_SECONDS = 2.0
 
 
-class Lanes:
-    """Keeps the queues that were used last."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many models are kept loaded, and how many bytes they may weigh together."""
+
+    models: int
+    memory_bytes: int
+
+
+class Lanes(SingleFlightCache[Target, Lane]):
+    """The queues of loaded models; those that were not asked for longest are closed when room is needed."""
 
     def __init__(
-        self, store: ArtifactStore, outgoing: Outgoing, compiled: Compile, settle: Settle, settings: ServingSettings
+        self, budget: Budget, weigh: Callable[[Target], int], load: Callable[[Target], Awaitable[Lane]]
     ) -> None:
-        self._store = store
-        self._outgoing = outgoing
-        self._compiled = compiled
-        self._settle = settle
-        self._limits = BatchingLimits(
-            settings.batch_rows,
-            settings.queue_rows,
-            settings.queue_bytes,
-            workers=settings.threads,
-            timeout=settings.timeout,
-        )
-        # More threads than one model may take, so that slow ones do not hold up the others.
-        self._threads = ThreadPoolExecutor(settings.threads * POOL_FACTOR, thread_name_prefix="argosy-model")
-        self._closing: set[asyncio.Task[None]] = set()
-        self._lanes = SingleFlightCache[Target, AnyLane](settings.sessions, self._load, self._drop)
+        super().__init__(budget.models, load)
+        self._budget = budget
+        self._weigh = weigh
+        # What is loaded and what is being loaded.
+        self._weights: dict[Target, int] = {}
 
-    async def get(self, target: Target) -> AnyLane:
-        """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
-        lane = await self._lanes.get(target)
-        lane.limits = self._limits_of(target.policy)
-        return lane
+    @property
+    def weight(self) -> int:
+        """Bytes that the loaded models weigh."""
+        return sum(self._weights.values())
 
-    async def close(self) -> None:
-        """Let go of threads and connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for lane in self._lanes.values():
-            await lane.close()
-
-    def _drop(self, lane: AnyLane) -> None:
-        task = asyncio.create_task(lane.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def _limits_of(self, policy: BatchingPolicy) -> BatchingLimits:
-        rows = self._limits.rows if policy.rows is None else policy.rows
-        return replace(self._limits, rows=rows, wait=policy.wait or 0.0)
-
-    async def _load(self, target: Target) -> AnyLane:
-        if target.backend is not None:
-            await self._outgoing.check(target.backend.url)
-            signature = (await self._compiled(target)).signature
-            return RemoteLane(target.backend, signature, self._outgoing, self._limits, self._settle)
-        started = time.perf_counter()
-        digest = target.onnx_digest
+    async def _fill(self, key: Target) -> Lane:
         try:
-            path = await self._store.fetch(digest)
-            signature = (await self._compiled(target)).signature
-            runtime = await asyncio.to_thread(_studied, path, digest, signature)
-        except Exception as error:
-            log.exception("model_load_failed", digest=digest)
-            raise ModelNotLoadable("the model's artifact cannot be loaded", retry_after=5) from error
-        ms = round((time.perf_counter() - started) * 1000, 1)
-        log.info("model_loaded", digest=digest, ms=ms, batches=runtime.traits.batches)
-        return Lane(runtime, self._threads, self._limits, self._settle)
+            await self._make_room(key)
+            return await super()._fill(key)
+        except BaseException:
+            self._weights.pop(key, None)
+            self._loading.pop(key, None)
+            raise
+
+    async def _make_room(self, key: Target) -> None:
+        """Close idle models until one more fits, and count it; raises `ModelNotLoadable` when none comes to rest."""
+        weight, room = self._weigh(key), self._budget.memory_bytes
+        if weight > room:
+            raise ModelNotLoadable("the model needs more memory than models may take", retry_after=60)
+        ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while len(self._weights) >= self._budget.models or self.weight + weight > room:
+            if self._close_idle():
+                continue
+            if asyncio.get_running_loop().time() > ends:
+                raise ModelNotLoadable("the memory for models is in use", retry_after=1)
+            await asyncio.sleep(LOOK_SECONDS)
+        self._weights[key] = weight
+
+    def _close_idle(self) -> bool:
+        idle = [(lane.used, target) for target, lane in self._values.items() if lane.is_idle]
+        if not idle:
+            return False
+        _, target = min(idle, key=lambda one: one[0])
+        del self._weights[target]
+        runtime = self._values.pop(target).close()
+        asyncio.get_running_loop().run_in_executor(None, _unload, runtime)
+        return True
+
+    def close(self) -> None:
+        """Close all, for good."""
+        while self._values:
+            self._values.popitem()[1].close().close()
 
 
-def _studied(path: Path, digest: str, signature: Signature) -> OnnxRuntime:
-    runtime = load(path, digest)
-    runtime.study(sample_tensors(signature), ROWS)
-    return runtime
+def _unload(runtime: Runtime) -> None:
+    runtime.close()
+    del runtime
+    give_back()

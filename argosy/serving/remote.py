@@ -36,12 +36,11 @@ class NobodyThere(Exception):
 class RemoteLane:
     """The calls of one model on another server; they are not run together, which is its business."""
 
-    is_idle = True
-
     def __init__(
         self, backend: Backend, signature: Signature, outgoing: Outgoing, limits: BatchingLimits, settle: Settle
     ) -> None:
         self.limits = limits
+        self.closed = False
         self._backend = backend
         self._client = OipClient(signature, binary=backend.binary)
         self._pool = outgoing.pool(backend.connections)
@@ -87,6 +86,7 @@ class RemoteLane:
 
     async def close(self) -> None:
         """Close the connections, after what is under way."""
+        self.closed = True
         self._breaker.close()
         if self._tasks:
             await asyncio.wait([*self._tasks.values()])

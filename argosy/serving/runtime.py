@@ -3,8 +3,10 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -12,8 +14,6 @@ from numpy.typing import NDArray
 
 Tensors = Mapping[str, NDArray[np.generic]]
 Outputs = dict[str, NDArray[np.generic]]
-# The operators that repeat a part of the graph, as an ONNX file writes them: field 4 of a node, its length, its name.
-LOOPS = (b"\x22\x04Loop", b"\x22\x04Scan")
 
 
 class RunFailed(Exception):
@@ -36,20 +36,44 @@ class Traits:
     slope: float = 1.0
 
 
-class OnnxRuntime:
-    """A loaded ONNX model."""
+class Runtime(Protocol):
+    """A loaded model, wherever it runs.
 
-    def __init__(self, content: bytes) -> None:
+    `uniform`: all rows have the same shapes, whatever is asked. `executor`: the threads on which its runs wait, where
+    it has its own.
+    """
+
+    traits: Traits
+    uniform: bool
+    executor: Executor | None
+
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
+        """Return every output by name. `cancel.terminate = True`, from another thread, stops the run."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds; it is not run any more."""
+        ...
+
+
+class OnnxRuntime:
+    """A model that is loaded into this process; `repeats` where a run of it may take any time."""
+
+    executor: Executor | None = None
+
+    def __init__(self, content: bytes, *, repeats: bool = False) -> None:
         options = ort.SessionOptions()
         # One thread a run: requests run beside each other instead, and do not fight over the processors.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        # The arena keeps for good what the largest request took, and patterns are kept for each number of rows.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._outputs = [output.name for output in self._session.get_outputs()]
-        # Whether all rows have the same shapes, whatever is asked.
         self.uniform = all(isinstance(size, int) for one in self._session.get_inputs() for size in one.shape[1:])
-        self._loops = any(operator in content for operator in LOOPS)
+        self._repeats = repeats
         self.traits = Traits()
 
     def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
@@ -66,8 +90,8 @@ class OnnxRuntime:
 
     def study(self, sample: Tensors | None, rows: int) -> None:
         """Find out how the model may be run, from rows that it should take; None where there are none."""
-        if sample is None or self._loops:
-            self.traits = Traits(loops=self._loops)
+        if sample is None or self._repeats:
+            self.traits = Traits(loops=self._repeats)
             return
         try:
             floor, slope = self._times(sample, rows)
@@ -82,6 +106,9 @@ class OnnxRuntime:
         exact = batches and all(_same(alone, part) for part in together)
         pads = batches and not exact and all(_same(padded, part) for part in together)
         self.traits = Traits(batches=exact or pads, pads=pads, loops=False, floor=floor, slope=slope)
+
+    def close(self) -> None:
+        """Nothing to do: its memory goes with it."""
 
     def _parts(self, sample: Tensors, rows: int, size: int, repeat: int = 1) -> list[list[bytes]] | None:
         """Return the answer of each row, as bytes, when rows run by `size`; None when outputs are not by row."""
@@ -120,9 +147,12 @@ def _seconds(run: Callable[[], object]) -> float:
     return min(times)
 
 
-def load(path: Path, digest: str) -> OnnxRuntime:
+R = TypeVar("R", bound=OnnxRuntime)
+
+
+def load(path: Path, digest: str, *, repeats: bool, kind: type[R]) -> R:
     """Load a model from a file; raises `ValueError` when the file is not the one that was registered."""
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError("the artifact's SHA-256 is not the registered one")
-    return OnnxRuntime(content)
+    return kind(content, repeats=repeats)

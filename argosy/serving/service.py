@@ -19,10 +19,10 @@ from argosy.predictions.recorder import Recorder
 from argosy.registry.versions import VersionReader
 from argosy.serving.answers import Answerer, Call, Consumption
 from argosy.serving.batching import Settle, hand_out
-from argosy.serving.lanes import AnyLane, Compile, Lanes
+from argosy.serving.placement import AnyLane, Compile, Placement
 from argosy.serving.queue import Ticket
 from argosy.serving.routes import Routes
-from argosy.serving.runtime import Outputs, Tensors
+from argosy.serving.runtime import Outputs, Runtime, Tensors
 from argosy.serving.shadow import Mirror, Run
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
@@ -43,7 +43,7 @@ class ServingService:
     def __init__(
         self,
         routes: Routes,
-        lanes: Callable[[Compile, Settle], Lanes],
+        placement: Callable[[Compile, Settle], Placement],
         meter: Meter,
         recorder: Recorder,
         cache: ResponseCache,
@@ -54,7 +54,7 @@ class ServingService:
         self._recorder = recorder
         self._cache = cache
         self._answerer = Answerer(meter)
-        self._lanes = lanes(self.signature, self._settle)
+        self._placement = placement(self.signature, self._settle)
         self.mirror = mirror(self._ask_shadow)
         self._signatures: dict[UUID, tuple[int, CompiledSignature]] = {}
 
@@ -195,7 +195,11 @@ class ServingService:
 
     async def lane(self, target: Target) -> AnyLane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
-        return await self._lanes.get(target)
+        return await self._placement.lane(target)
+
+    async def open(self, target: Target) -> Runtime:
+        """Load a version anew, for whoever will close it; raises `ModelNotLoadable`."""
+        return await self._placement.open(target)
 
     def _settle(self, batch: Sequence[Ticket], result: Outputs | Exception) -> None:
         hand_out(batch, result)
@@ -216,7 +220,7 @@ class ServingService:
 
     async def close(self) -> None:
         """Let go of threads and connections."""
-        await self._lanes.close()
+        await self._placement.close()
 
 
 def _read(signature: CompiledSignature, asked: Asked, max_rows: int) -> Batch:

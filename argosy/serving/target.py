@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from argosy.conversion.facts import Facts
 from argosy.registry.models import ModelVersion
 
 
@@ -45,6 +46,8 @@ class Target:
     backend: Backend | None = None
     policy: BatchingPolicy = field(default=BatchingPolicy(), compare=False)
     shadow: "Shadow | None" = field(default=None, compare=False)
+    onnx_size: int = field(default=0, compare=False)
+    facts: Facts | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -72,6 +75,8 @@ class Target:
             backend=backend,
             policy=policy or BatchingPolicy(),
             shadow=shadow,
+            onnx_size=version.onnx_size or 0,
+            facts=Facts.model_validate(version.facts) if version.facts else None,
         )
 
 

@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from argosy.serving.batching import BatchingLimits, Lane, hand_out
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors
-from argosy.serving.sample import ROWS
+from argosy.signature.sample import ROWS
 
 ROW = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 LIMITS = BatchingLimits(rows=64, queue_rows=1000, queue_bytes=2**20, workers=1, timeout=10)
@@ -151,7 +151,7 @@ async def test_an_error_stays_with_its_request(threads: ThreadPoolExecutor) -> N
 
 
 async def test_a_model_without_end_is_stopped_and_its_queue_is_bounded(threads: ThreadPoolExecutor) -> None:
-    runtime = OnnxRuntime(forever())
+    runtime = OnnxRuntime(forever(), repeats=True)
     runtime.study({"X": np.ones((ROWS, 1), np.float32)}, ROWS)
     assert runtime.traits.loops
     limits = BatchingLimits(rows=64, queue_rows=3, queue_bytes=2**20, workers=1, timeout=0.3)
@@ -172,7 +172,7 @@ async def test_a_model_without_end_is_stopped_and_its_queue_is_bounded(threads: 
 
 
 async def test_a_caller_who_goes_frees_the_thread(threads: ThreadPoolExecutor) -> None:
-    lane = Lane(OnnxRuntime(forever()), threads, LIMITS, hand_out)
+    lane = Lane(OnnxRuntime(forever(), repeats=True), threads, LIMITS, hand_out)
     calling = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "caller"))
     await asyncio.sleep(0.1)
     assert not lane.is_idle
@@ -194,7 +194,7 @@ async def test_a_caller_who_sends_little_does_not_wait_for_one_who_sends_much(th
 
 
 async def test_a_full_queue_turns_away_whoever_fills_it(threads: ThreadPoolExecutor) -> None:
-    lane = Lane(OnnxRuntime(forever()), threads, replace(LIMITS, queue_rows=4, timeout=0.5), hand_out)
+    lane = Lane(OnnxRuntime(forever(), repeats=True), threads, replace(LIMITS, queue_rows=4, timeout=0.5), hand_out)
     one = {"X": np.ones((1, 1), np.float32)}
     running = asyncio.create_task(lane.infer(one, 1, "much"))
     await asyncio.sleep(0.05)
@@ -210,7 +210,7 @@ async def test_a_full_queue_turns_away_whoever_fills_it(threads: ThreadPoolExecu
 
 
 async def test_a_queue_is_bounded_in_bytes(threads: ThreadPoolExecutor) -> None:
-    lane = Lane(OnnxRuntime(forever()), threads, replace(LIMITS, queue_bytes=1000), hand_out)
+    lane = Lane(OnnxRuntime(forever(), repeats=True), threads, replace(LIMITS, queue_bytes=1000), hand_out)
     running = asyncio.create_task(lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "a"))
     await asyncio.sleep(0.05)
     wide = {"X": np.ones((200, 1), np.float32)}
@@ -224,7 +224,7 @@ async def test_a_queue_is_bounded_in_bytes(threads: ThreadPoolExecutor) -> None:
 
 
 async def test_what_waits_too_long_for_its_caller_is_answered_in_time(threads: ThreadPoolExecutor) -> None:
-    lane = Lane(OnnxRuntime(forever()), threads, LIMITS, hand_out)
+    lane = Lane(OnnxRuntime(forever(), repeats=True), threads, LIMITS, hand_out)
     loop = asyncio.get_running_loop()
     started = loop.time()
     calls = [lane.infer({"X": np.ones((1, 1), np.float32)}, 1, "a", started + 0.1) for _ in range(3)]

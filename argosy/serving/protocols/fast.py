@@ -12,7 +12,7 @@ from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import read_head
-from argosy.serving.lanes import AnyLane
+from argosy.serving.placement import AnyLane
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 SECURE = (b"strict-transport-security", HSTS.encode())

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from argosy.serving.runtime import Tensors
 from argosy.signature.schema import numpy_type
 from argosy.signature.spec import Feature, Signature
 from argosy.signature.tensors import layout
@@ -14,15 +13,22 @@ SPREAD = 3.0
 WORDS = ["a", "word", "and another"]
 
 
-def sample_tensors(signature: Signature) -> Tensors | None:
-    """Return tensors of `ROWS` rows; None for a model without a batch, or with rows too large to try."""
-    if not signature.batched or sum(_elements(feature) for feature in signature.inputs) * ROWS > MOST_ELEMENTS:
+def sample_tensors(
+    signature: Signature, rows: int = ROWS, size: int = 1, most: int = MOST_ELEMENTS
+) -> dict[str, NDArray[np.generic]] | None:
+    """Return tensors of so many rows, `size` long where a size is free.
+
+    None for a model without a batch, or where that would be more than so many elements.
+    """
+    if not signature.batched or sum(_elements(feature, size) for feature in signature.inputs) * rows > most:
         return None
     random = np.random.default_rng(0)
     tensors: dict[str, NDArray[np.generic]] = {}
     for tensor, features in layout(signature):
         dtype = numpy_type(tensor.dtype)
-        columns = [_values(feature, random) for feature in features]
+        columns = [
+            _values(feature, random, (rows, *(length or size for length in feature.shape))) for feature in features
+        ]
         if features[0].index is not None:
             tensors[tensor.name] = np.stack(columns, axis=1).astype(dtype)
         elif features[0].shape:
@@ -32,8 +38,7 @@ def sample_tensors(signature: Signature) -> Tensors | None:
     return tensors
 
 
-def _values(feature: Feature, random: np.random.Generator) -> NDArray[np.generic]:
-    shape = (ROWS, *(size or 1 for size in feature.shape))
+def _values(feature: Feature, random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.generic]:
     if feature.enum:
         return random.choice(np.array(feature.enum, dtype=object), shape)
     if feature.dtype == "string":
@@ -50,5 +55,5 @@ def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
 
 
-def _elements(feature: Feature) -> int:
-    return int(np.prod([size or 1 for size in feature.shape], dtype=np.int64))
+def _elements(feature: Feature, size: int) -> int:
+    return int(np.prod([length or size for length in feature.shape], dtype=np.int64))
