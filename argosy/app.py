@@ -13,6 +13,8 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from argosy import __version__, migrations
+from argosy.articles import card_router as cards
+from argosy.articles import router as articles
 from argosy.audit import router as audit
 from argosy.audit.denials import Denials
 from argosy.audit.service import append as append_audit
@@ -189,6 +191,8 @@ def _api() -> APIRouter:
         stream.router,
         jobs.router,
         explanations.router,
+        articles.router,
+        cards.router,
         usage.router,
     ):
         api.include_router(router)

@@ -17,6 +17,7 @@ class Commands(LazyGroup):
         "models": Lazy("argosy.cli.models", "models", "Models."),
         "versions": Lazy("argosy.cli.versions", "versions", "Versions of a model."),
         "alias": Lazy("argosy.cli.aliases", "alias", "Aliases of a model."),
+        "articles": Lazy("argosy.cli.articles", "articles", "Articles and models' cards, in Markdown."),
         "keys": Lazy("argosy.cli.keys", "keys", "API keys."),
         "clients": Lazy("argosy.cli.clients", "clients", "OAuth2 clients: identities of services."),
         "orgs": Lazy("argosy.cli.organizations", "orgs", "Organizations, their members and invitations."),

@@ -6,6 +6,7 @@ from typing import Any
 
 from argosy.client import accounts, registry, results
 from argosy.client.account_methods import AsyncAccountMethods
+from argosy.client.article_methods import AsyncArticleMethods
 from argosy.client.credential_methods import AsyncCredentialMethods
 from argosy.client.flows import Progress, Push, ignore
 from argosy.client.organization_methods import AsyncOrganizationMethods
@@ -15,7 +16,7 @@ from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 
 
-class AsyncArgosy(AsyncAccountMethods, AsyncOrganizationMethods, AsyncCredentialMethods):
+class AsyncArgosy(AsyncAccountMethods, AsyncArticleMethods, AsyncOrganizationMethods, AsyncCredentialMethods):
     """Talks to an Argosy server without blocking; tasks of one event loop may share it.
 
     >>> async with AsyncArgosy(api_key="ak_…") as client:

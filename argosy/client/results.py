@@ -187,6 +187,46 @@ class Version(Result):
         return self.status in {"ready", "failed"}
 
 
+class Author(Result):
+    """Who wrote an article."""
+
+    id: UUID
+    username: str
+
+
+class Article(Result):
+    """An article; `html` is its content rendered, there where one is shown and not in a list."""
+
+    id: UUID
+    title: str
+    slug: str
+    content: str
+    excerpt: str = ""
+    html: str | None = None
+    published: bool
+    published_at: datetime | None = None
+    tags: list[str] = []
+    author: Author | None = None
+    organization: str
+    model: str | None = None
+    card: bool = False
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ArticleRevision(Result):
+    """An article as it was; `content` is there where one is shown and not in a list."""
+
+    number: int
+    title: str
+    content: str | None = None
+    tags: list[str] = []
+    published: bool
+    edited_by: UUID
+    created_at: datetime
+
+
 class Alias(Result):
     """An alias."""
 

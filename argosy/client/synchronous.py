@@ -6,6 +6,7 @@ from typing import Any
 
 from argosy.client import accounts, registry, results
 from argosy.client.account_methods import AccountMethods
+from argosy.client.article_methods import ArticleMethods
 from argosy.client.credential_methods import CredentialMethods
 from argosy.client.flows import Progress, Push, ignore
 from argosy.client.organization_methods import OrganizationMethods
@@ -15,7 +16,7 @@ from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 
 
-class Argosy(AccountMethods, OrganizationMethods, CredentialMethods):
+class Argosy(AccountMethods, ArticleMethods, OrganizationMethods, CredentialMethods):
     """Talks to an Argosy server.
 
     Calls as an API key, as an OAuth2 client, or as a user; tokens are renewed when their time is up. What is not given

@@ -39,6 +39,10 @@ POLICY: tuple[Rule, ...] = (
     Rule(Scope.MODELS_READ, Role.VIEWER, "See models, versions, signatures and artifacts"),
     Rule(Scope.MODELS_WRITE, Role.DEVELOPER, "Make, change and delete models, push versions, move aliases"),
     Rule(Scope.PREDICT, Role.VIEWER, "Call models"),
+    Rule(
+        Scope.ARTICLES_READ, Role.VIEWER, "See one's own drafts and their revisions; published articles need no scope"
+    ),
+    Rule(Scope.ARTICLES_WRITE, Role.DEVELOPER, "Write articles and cards, change one's own, see every draft"),
     Rule(Scope.PAYLOADS_READ, Role.ADMIN, "Read recorded predictions, with their inputs and outputs"),
     Rule(Scope.PAYLOADS_WRITE, Role.ADMIN, "Say whether predictions are recorded, and how"),
     Rule(Scope.USAGE_READ, Role.VIEWER, "See what was used"),

@@ -11,6 +11,8 @@ class Scope(StrEnum):
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
     PREDICT = "predict"
+    ARTICLES_READ = "articles:read"
+    ARTICLES_WRITE = "articles:write"
     PAYLOADS_READ = "payloads:read"
     PAYLOADS_WRITE = "payloads:write"
     USAGE_READ = "usage:read"

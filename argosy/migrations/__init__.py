@@ -30,6 +30,11 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+def is_compared(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether the models know a table or an index; what full-text search is made of, they do not."""
+    return kind not in {"table", "index"} or "_fts" not in (name or "")
+
+
 def head() -> str:
     """Return the newest revision."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
@@ -82,7 +87,7 @@ async def differences(database: Database) -> list[Any]:
     """Return what differs between the database and the models; empty when they agree."""
 
     def run(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_compared})
         return list(compare_metadata(context, Base.metadata))
 
     async with database.connection() as connection:

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from argosy.kit.db.base import Base
-from argosy.migrations import tables  # noqa: F401 - fills the metadata
+from argosy.migrations import is_compared, tables  # noqa: F401 - fills the metadata
 
 
 def run_online(connection: Connection) -> None:
@@ -14,6 +14,7 @@ def run_online(connection: Connection) -> None:
         target_metadata=Base.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        include_name=is_compared,
         user_module_prefix="argosy.kit.db.types.",
     )
     with context.begin_transaction():

@@ -1,5 +1,6 @@
 """Imports every module with tables, so that the metadata is whole."""
 
+from argosy.articles import models as articles
 from argosy.audit import models as audit
 from argosy.caching import models as caching
 from argosy.deployments import models as deployments
@@ -14,6 +15,7 @@ from argosy.registry import models as registry
 from argosy.usage import models as usage
 
 __all__ = [
+    "articles",
     "audit",
     "caching",
     "deployments",

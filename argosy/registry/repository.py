@@ -1,6 +1,6 @@
 """SQL of models, versions and aliases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, exists, or_, select, update
@@ -51,6 +51,16 @@ class ModelRepository(TenantRepository[Model]):
                 or_(Model.name.icontains(search, autoescape=True), Model.description.icontains(search, autoescape=True))
             )
         return statement
+
+    @staticmethod
+    def ids(statement: Select[Model]) -> Select[UUID]:
+        """Select the ids of a selection, for a query within another."""
+        return select(statement.subquery().c.id)
+
+    async def full_names(self, statement: Select[Model], model_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return the full names of those models of a selection that have one of the ids."""
+        rows = await self._session.scalars(statement.where(Model.id.in_(model_ids)))
+        return {model.id: model.full_name for model in rows}
 
     async def name_exists(self, organization_id: UUID, name: str) -> bool:
         """Tell whether an organization has a model of a name."""

@@ -1,7 +1,9 @@
 """Decisions about models."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
+
+from sqlalchemy import Select
 
 from argosy.events.service import record
 from argosy.kit.db.session import ReadSession, WriteSession
@@ -46,6 +48,14 @@ class ModelReader:
     async def list(self, principal: Principal, query: PageQuery, sort: str, search: str | None) -> Listing[Model]:
         """Return the models that the caller may see."""
         return await self.models.page(self.models.matching(principal, search), query, sort)
+
+    def ids(self, principal: Principal) -> Select[UUID]:
+        """Select the ids of the models that the caller may see, for a query over what belongs to them."""
+        return self.models.ids(self.models.readable_by(principal))
+
+    async def full_names(self, principal: Principal, model_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return `organization/name` of those of the models that the caller may see, in one query."""
+        return await self.models.full_names(self.models.readable_by(principal), model_ids)
 
     async def alias_numbers(self, models: Sequence[Model]) -> dict[UUID, dict[str, int]]:
         """Return version numbers by alias for several models."""

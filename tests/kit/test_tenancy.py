@@ -46,6 +46,8 @@ async def full(owner: Caller, stranger: Caller) -> None:
         assert cached.status_code == 200
         on = await caller.put(f"/models/{caller.username}/sizes/payload-logging", json={"enabled": True})
         assert on.status_code == 200
+        draft = await caller.post("/articles", json={"title": "Draft", "content": "Not for everybody yet."})
+        assert draft.status_code == 201
         row = {"rows": [{"width": 1, "height": 1}]}
         assert (await caller.post(f"/models/{caller.username}/sizes/predict", json=row)).status_code == 200
         made = await caller.post("/models", json={"name": "kept"}, headers={"Idempotency-Key": "k"})

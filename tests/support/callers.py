@@ -14,6 +14,8 @@ ALL_SCOPES = [
     "models:read",
     "models:write",
     "predict",
+    "articles:read",
+    "articles:write",
     "usage:read",
     "jobs:read",
     "jobs:write",

@@ -70,6 +70,8 @@ PUBLIC: Responses = problems(
     TooManyRequests,
     Unavailable,
 )
+# Credentials are not needed, but read: an organization that they name must be there.
+OPEN: Responses = PUBLIC | problems(Unauthenticated, CrossSiteRequest, NotFound)
 GUARDED: Responses = PUBLIC | problems(Unauthenticated, Forbidden, CrossSiteRequest, NotFound)
 
 

@@ -44,6 +44,11 @@ _SCHEMES = (
         scopes={rule.scope.value: rule.description for rule in POLICY},
     ),
 )
+OrganizationHeader = Annotated[
+    str | None, Header(max_length=63, description="Slug of the organization a user acts in.")
+]
+# What the document says of a route that takes credentials and does without.
+FOR_ANYBODY: dict[str, Any] = {"security": [{}, *({scheme.scheme_name: []} for scheme in _SCHEMES[:-1])]}
 _bearer, _api_key, _basic, _cookie, _password = (Documented(scheme) for scheme in _SCHEMES)
 
 
@@ -67,15 +72,17 @@ async def current_principal(
     _three: Annotated[None, Depends(_basic)],
     _four: Annotated[None, Depends(_cookie)],
     _five: Annotated[None, Depends(_password)],
-    x_organization: Annotated[
-        str | None, Header(max_length=63, description="Slug of the organization a user acts in.")
-    ] = None,
+    x_organization: OrganizationHeader = None,
 ) -> Principal:
     """Return who is calling; from here on the request's sessions act for them."""
-    known: Principal | None = getattr(request.state, "principal", None)
-    if known is not None:  # asked with other scopes, FastAPI would ask again
-        return known
-    request.state.principal = principal = await authenticate(request, x_organization)
+    return await _principal(request, x_organization)
+
+
+async def _principal(request: Request, organization: str | None) -> Principal:
+    asked: Principal | None = getattr(request.state, "principal", None)
+    if asked is not None:  # asked with other scopes, FastAPI would ask again
+        return asked
+    request.state.principal = principal = await authenticate(request, organization)
     work: UnitOfWork | None = getattr(request.state, "work", None)  # the data plane's routes have none
     if work is not None:
         await work.act_as(Actor.of(principal))
@@ -121,6 +128,25 @@ class Requires:
 def requires(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI's own `Security` says it returns
     """Return a dependency that lets in callers who hold a scope, and says so in the OpenAPI document."""
     return Security(Requires(scope), scopes=[scope.value])
+
+
+class Known:
+    """Lets in anybody, and knows callers who hold a scope; without it a caller sees what anybody does."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request, x_organization: OrganizationHeader = None) -> Principal | None:
+        """Return the caller, or None; raises `Unauthenticated` for credentials that do not hold."""
+        if read_credentials(request, x_organization) is None:
+            return None  # counted by its address before it came here
+        principal = await _principal(request, x_organization)
+        return principal if principal.may(self.scope) else None
+
+
+def known(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI's own `Depends` says it returns
+    """Return a dependency for a route that anybody may ask, which knows callers who hold a scope."""
+    return Depends(Known(scope))
 
 
 async def person(principal: Annotated[Principal, requires(Scope.ACCOUNT)]) -> Principal:

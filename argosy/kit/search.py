@@ -1,0 +1,134 @@
+"""Full-text search: one interface over SQLite's FTS5 and PostgreSQL's tsvector.
+
+A domain has a table of `SearchEntry` beside its own, and a migration that calls `make_searchable` for it. What is found
+does not depend on the database: words are cut out here, and both engines get them as plain ASCII terms without order.
+Words match without case and accents, and the last one of a query by its beginning. Tags are terms of their own, so a
+tag and a text are one look into one index.
+
+The table of entries has no row-level security: PostgreSQL does not use a full-text index behind it, because `@@` is not
+leakproof. So entries are never read but as ids for a query over their subjects, which are protected.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    column,
+    false,
+    func,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from argosy.kit.db import dialects
+from argosy.kit.db.session import WriteSession
+from argosy.kit.db.types import BigInt
+
+# Chinese and Japanese are written without spaces: there each character is a word.
+_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
+MAX_WORD = 40
+MAX_QUERY_WORDS = 20
+
+
+class SearchEntry:
+    """The terms of one thing. A subclass names the table of the things in `__subject__`.
+
+    >>> class ArticleSearch(SearchEntry, Base):
+    ...     __tablename__ = "article_search"
+    ...     __subject__ = "articles"
+    """
+
+    __subject__: ClassVar[str]
+
+    key: Mapped[int] = mapped_column(BigInt, primary_key=True)  # what FTS5 knows a row by
+    terms: Mapped[str]
+
+    @declared_attr
+    def subject_id(cls) -> Mapped[UUID]:  # noqa: N805
+        """The thing, with which its terms go."""
+        return mapped_column(ForeignKey(f"{cls.__subject__}.id", ondelete="CASCADE"), unique=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: every word of a text, the last by its beginning, and every tag."""
+
+    text: str | None = None
+    tags: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is looked for."""
+        return bool(self.text) or bool(self.tags)
+
+
+async def index(
+    session: WriteSession, entry: type[SearchEntry], subject_id: UUID, texts: Iterable[str], tags: Iterable[str] = ()
+) -> None:
+    """Keep what a thing is found by, in place of what it was found by before."""
+    values = {"subject_id": subject_id, "terms": terms_of(texts, tags)}
+    statement = dialects.insert(session.dialect, _table(entry)).values(values)
+    changed = {"terms": statement.excluded.terms}
+    await session.execute(statement.on_conflict_do_update(index_elements=["subject_id"], set_=changed))
+
+
+def terms_of(texts: Iterable[str], tags: Iterable[str] = ()) -> str:
+    """Return what texts and tags are found by."""
+    return " ".join(sorted({*(_word_term(word) for text in texts for word in words(text)), *map(_tag_term, tags)}))
+
+
+def found(dialect: str, entry: type[SearchEntry], search: Search) -> Select[UUID]:
+    """Select the ids of what is found; nothing for a text without a word."""
+    wanted = select(entry.subject_id)
+    asked = [_word_term(word) for word in list(words(search.text or ""))[:MAX_QUERY_WORDS]]
+    if search.text and not asked:
+        return wanted.where(false())
+    return wanted.where(_matches(dialect, entry, asked, [_tag_term(tag) for tag in search.tags]))
+
+
+def _matches(dialect: str, entry: type[SearchEntry], asked: list[str], tags: list[str]) -> ColumnElement[bool]:
+    if dialect == "postgresql":
+        query = " & ".join([*tags, *asked]) + (":*" if asked else "")
+        # As in the index, to the letter.
+        vector = func.array_to_tsvector(func.string_to_array(entry.terms, literal_column("' '")))
+        return vector.op("@@", is_comparison=True)(cast(bindparam(None, query), TSQUERY))
+    name = f"{entry.__tablename__}_fts"  # type: ignore[attr-defined]
+    full_text = table(name, column("rowid"))
+    query = " ".join([*tags, *asked]) + ("*" if asked else "")
+    return entry.key.in_(select(full_text.c.rowid).where(literal_column(name).op("MATCH")(query)))
+
+
+def words(text: str) -> Iterator[str]:
+    """Yield the words of a text, without case and accents."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    bare = "".join(character for character in plain if not unicodedata.combining(character))
+    return (match.group()[:MAX_WORD] for match in _WORD.finditer(bare))
+
+
+def _word_term(word: str) -> str:
+    """Return a word as ASCII letters and digits; what begins alike still does."""
+    return f"w{word}" if word.isascii() else f"x{word.encode().hex()}"
+
+
+def _tag_term(tag: str) -> str:
+    plain = unicodedata.normalize("NFKC", tag).casefold()
+    return "t" + hashlib.blake2s(plain.encode(), digest_size=10).hexdigest()
+
+
+def _table(entry: type[Any]) -> Table:
+    found_table: Table = entry.__table__
+    return found_table
