@@ -46,6 +46,9 @@ async def full(owner: Caller, stranger: Caller) -> None:
         assert cached.status_code == 200
         on = await caller.put(f"/models/{caller.username}/sizes/payload-logging", json={"enabled": True})
         assert on.status_code == 200
+        await pushed(caller, "sizes")
+        deployed = await caller.put(f"/models/{caller.username}/sizes/deployment", json={"shadow": {"version": 2}})
+        assert deployed.status_code == 200
         draft = await caller.post("/articles", json={"title": "Draft", "content": "Not for everybody yet."})
         assert draft.status_code == 201
         row = {"rows": [{"width": 1, "height": 1}]}
@@ -81,7 +84,7 @@ async def usage_is_counted(database: Database) -> None:
             if all(
                 [
                     len(await seen(session, table)) > 1
-                    for table in ("usage_records", "audit_entries", "prediction_records")
+                    for table in ("usage_records", "audit_entries", "prediction_records", "shadow_comparisons")
                 ]
             ):
                 return
