@@ -62,7 +62,9 @@ class Shell:
 
     def __init__(self, home: Path, url: str, key: str | None) -> None:
         unset = {name: None for name in os.environ if name.startswith(("ARGOSY_", "XDG_"))}
-        self.environment: dict[str, str | None] = {**unset, "HOME": str(home), "ARGOSY_URL": url, "COLUMNS": "200"}
+        # What libraries and terminals say of themselves decides how wide a table is.
+        terminal = {"COLUMNS": "200", "TERM": "xterm", "FORCE_COLOR": None, "TTY_COMPATIBLE": None}
+        self.environment: dict[str, str | None] = {**unset, **terminal, "HOME": str(home), "ARGOSY_URL": url}
         self.credentials = home / ".config" / "argosy" / "credentials.json"
         if key:
             self.environment["ARGOSY_API_KEY"] = key
