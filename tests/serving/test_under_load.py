@@ -142,7 +142,7 @@ def push_all(client: Argosy, folder: Path, models: int) -> None:
 
 
 def prove(folder: Path, models: int, requests: int) -> None:
-    # A short queue, so that the slow model has more than it takes.
+    # One model is slow and crowded; the queue is as long for all, and has room for the requests of the others.
     limits = {
         "ARGOSY_SERVING_QUEUE_ROWS": "2000",
         "ARGOSY_RATES_CALLER": "1000000",
