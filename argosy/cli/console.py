@@ -17,7 +17,7 @@ from rich.text import Text
 from argosy.cli import credentials
 from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, ConversionError, JobUnsuccessful, PushFailed
 
-PIPED_WIDTH = 200
+PIPED_SIZE = (200, 50)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OrganizationOption = Annotated[str | None, typer.Option("--org", help="Slug of the organization; yours if left out.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -30,7 +30,9 @@ def make_console(*, stderr: bool = False) -> Console:
     """Return a console; what is piped or kept in a file is not cut to the width of a terminal nobody sees."""
     stream = sys.stderr if stderr else sys.stdout
     known = stream.isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, width=None if known else PIPED_WIDTH)
+    # Both are said: knowing one alone, rich takes what a dumb terminal has, which is 80 columns.
+    width, height = (None, None) if known else PIPED_SIZE
+    return Console(stderr=stderr, width=width, height=height)
 
 
 out = make_console()

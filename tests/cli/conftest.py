@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import ConsoleDimensions
 from typer.testing import CliRunner, Result
 
+from argosy.cli import console
 from argosy.cli.main import app
 from argosy.client import Argosy
 from tests.client.accounts import new_account
@@ -62,9 +64,7 @@ class Shell:
 
     def __init__(self, home: Path, url: str, key: str | None) -> None:
         unset = {name: None for name in os.environ if name.startswith(("ARGOSY_", "XDG_"))}
-        # What libraries and terminals say of themselves decides how wide a table is.
-        terminal = {"COLUMNS": "200", "TERM": "xterm", "FORCE_COLOR": None, "TTY_COMPATIBLE": None}
-        self.environment: dict[str, str | None] = {**unset, **terminal, "HOME": str(home), "ARGOSY_URL": url}
+        self.environment: dict[str, str | None] = {**unset, "HOME": str(home), "ARGOSY_URL": url}
         self.credentials = home / ".config" / "argosy" / "credentials.json"
         if key:
             self.environment["ARGOSY_API_KEY"] = key
@@ -80,6 +80,8 @@ class Shell:
         return json.loads(self.printed(*arguments, "--json"))
 
     def _invoke(self, arguments: tuple[str, ...], code: int = 0, typed: str = "") -> Result:
+        # The console was made when it was imported, for the terminal of that moment, which may be a narrow one.
+        console.out.size = console.err.size = ConsoleDimensions(200, 50)
         done = CliRunner().invoke(app, arguments, env=self.environment, input=typed, catch_exceptions=False)
         assert done.exit_code == code, done.output
         return done
