@@ -67,10 +67,12 @@ from argosy.kit.web.openapi import operation_id
 from argosy.mail.service import MAIL_QUEUED, Postman
 from argosy.members import router as members
 from argosy.members.service import InvitedGuests
+from argosy.orders import router as orders
 from argosy.organizations import router as organizations
 from argosy.predictions import router as predictions
 from argosy.predictions.maintenance import forget_expired
 from argosy.predictions.recorder import Recorder
+from argosy.products import router as products
 from argosy.registry import router as models
 from argosy.registry import version_router as versions
 from argosy.registry.aliases import ALIAS_MOVED
@@ -194,6 +196,8 @@ def _api() -> APIRouter:
         articles.router,
         cards.router,
         usage.router,
+        products.router,
+        orders.router,
     ):
         api.include_router(router)
     return api

@@ -1,5 +1,8 @@
 """Decisions about cards: the one article that says what a model is for."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from argosy.articles.errors import CardNotFound
 from argosy.articles.models import Article
 from argosy.articles.schemas import ArticleCreate, CardSet
@@ -19,6 +22,10 @@ class CardReader(ArticleReader):
         if card is None:
             raise CardNotFound(f"{model.full_name} has no card")
         return card
+
+    async def published(self, model_ids: Collection[UUID]) -> dict[UUID, Article]:
+        """Return the published cards of some models, by model; whoever asks answers for who sees them."""
+        return {card.card_of: card for card in await self.articles.published_cards(model_ids) if card.card_of}
 
 
 class CardService(ArticleService):

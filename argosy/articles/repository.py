@@ -1,5 +1,6 @@
 """SQL of articles."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,11 @@ class ArticleRepository(TenantRepository[Article]):
     async def has_card(self, model_id: UUID) -> bool:
         """Tell whether a model has a card, whoever may see it."""
         return bool(await self._session.scalar(select(exists().where(Article.card_of == model_id))))
+
+    async def published_cards(self, model_ids: Collection[UUID]) -> Sequence[Article]:
+        """Return the published cards of some models, with their HTML."""
+        cards = select(Article).where(Article.card_of.in_(model_ids), Article.published)
+        return (await self._session.scalars(cards.options(undefer(Article.html)))).all()
 
     async def matching(
         self, principal: Principal | None, only: ArticleFilter, model_id: UUID | None

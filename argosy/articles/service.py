@@ -62,8 +62,7 @@ class ArticleReader:
     async def show(self, principal: Principal | None, article: Article) -> ArticleRead:
         """Return an article as its reader may see it."""
         names = await self._model_names(principal, [article])
-        html = article.html if article.html is not None else (await render(article.content)).html
-        return ArticleRead.of(article, _name(names, article), html=html)
+        return ArticleRead.of(article, _name(names, article), html=await html_of(article))
 
     async def history(
         self, principal: Principal, article_id: UUID, query: PageQuery, sort: str
@@ -211,6 +210,11 @@ class ArticleService(ArticleReader):
             published=article.published,
             **payload,
         )
+
+
+async def html_of(article: Article) -> str:
+    """Return the content as HTML that is safe to put into a page."""
+    return article.html if article.html is not None else (await render(article.content)).html
 
 
 def _name(names: dict[UUID, str], article: Article) -> str | None:

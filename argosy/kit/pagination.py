@@ -24,6 +24,7 @@ from argosy.kit.schemas import Schema
 T = TypeVar("T")
 U = TypeVar("U")
 MAX_PAGE = 1_000_000
+MAX_INTEGER = 2**63 - 1  # what a column holds
 
 
 class Page(Schema, Generic[T]):
@@ -133,6 +134,8 @@ def _decode(cursor: str, key: InstrumentedAttribute[Any]) -> tuple[Any, UUID]:
         typed = datetime.fromisoformat(value) if expected is datetime else value
         if not isinstance(typed, expected) or (isinstance(typed, datetime) and typed.tzinfo is None):
             raise TypeError
+        if isinstance(typed, int) and (isinstance(value, bool) or abs(typed) > MAX_INTEGER):
+            raise ValueError
         return typed, UUID(row_id)
     except (ValueError, TypeError, AttributeError) as error:
         raise invalid(["query", "cursor"], "must be a next_cursor of this list with this sort order") from error

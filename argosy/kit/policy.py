@@ -43,6 +43,10 @@ POLICY: tuple[Rule, ...] = (
         Scope.ARTICLES_READ, Role.VIEWER, "See one's own drafts and their revisions; published articles need no scope"
     ),
     Rule(Scope.ARTICLES_WRITE, Role.DEVELOPER, "Write articles and cards, change one's own, see every draft"),
+    Rule(Scope.PRODUCTS_READ, Role.DEVELOPER, "See the drafts of products; published ones are for everybody"),
+    Rule(Scope.PRODUCTS_WRITE, Role.ADMIN, "Make, price, publish and archive products"),
+    Rule(Scope.ORDERS_READ, Role.VIEWER, "See what the organization ordered"),
+    Rule(Scope.ORDERS_WRITE, Role.ADMIN, "Place and cancel orders"),
     Rule(Scope.PAYLOADS_READ, Role.ADMIN, "Read recorded predictions, with their inputs and outputs"),
     Rule(Scope.PAYLOADS_WRITE, Role.ADMIN, "Say whether predictions are recorded, and how"),
     Rule(Scope.USAGE_READ, Role.VIEWER, "See what was used"),

@@ -9,8 +9,10 @@ from argosy.identity import models as identity
 from argosy.jobs import models as jobs
 from argosy.kit.web import idempotency
 from argosy.members import models as members
+from argosy.orders import models as orders
 from argosy.organizations import models as organizations
 from argosy.predictions import models as predictions
+from argosy.products import models as products
 from argosy.registry import models as registry
 from argosy.usage import models as usage
 
@@ -24,8 +26,10 @@ __all__ = [
     "identity",
     "jobs",
     "members",
+    "orders",
     "organizations",
     "predictions",
+    "products",
     "registry",
     "usage",
 ]

@@ -62,6 +62,10 @@ class ModelRepository(TenantRepository[Model]):
         rows = await self._session.scalars(statement.where(Model.id.in_(model_ids)))
         return {model.id: model.full_name for model in rows}
 
+    async def own(self, principal: Principal, names: Collection[str]) -> Sequence[Model]:
+        """Return those models of the caller's organization that have one of some names."""
+        return (await self._session.scalars(self.writable_by(principal).where(Model.name.in_(names)))).all()
+
     async def name_exists(self, organization_id: UUID, name: str) -> bool:
         """Tell whether an organization has a model of a name."""
         clash = exists().where(Model.organization_id == organization_id, Model.name == name)

@@ -57,6 +57,12 @@ class ModelReader:
         """Return `organization/name` of those of the models that the caller may see, in one query."""
         return await self.models.full_names(self.models.readable_by(principal), model_ids)
 
+    async def own(self, principal: Principal, full_names: Collection[str]) -> dict[str, Model]:
+        """Return those of some models that the caller's organization has, by full name."""
+        own = f"{principal.organization_slug}/"
+        names = [name.removeprefix(own) for name in full_names if name.startswith(own)]
+        return {model.full_name: model for model in await self.models.own(principal, names)}
+
     async def alias_numbers(self, models: Sequence[Model]) -> dict[UUID, dict[str, int]]:
         """Return version numbers by alias for several models."""
         return await self.aliases.numbers([model.id for model in models])

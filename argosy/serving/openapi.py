@@ -19,6 +19,7 @@ from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
 
 Document = dict[str, Any]
+ALIAS: dict[str, Any] = {"name": "alias", "in": "query", "required": True}
 
 
 async def document(app: FastAPI, session: ReadSession, principal: Principal | None) -> Document:
@@ -27,7 +28,7 @@ async def document(app: FastAPI, session: ReadSession, principal: Principal | No
     serving: ServingService = app.state.serving
     for model, version in await _live(session, principal):
         target = Target.of(model.full_name, version)
-        _describe(described, model, target, await serving.signature(target))
+        describe(described, target, await serving.signature(target), model.description)
     return described
 
 
@@ -44,8 +45,11 @@ async def _live(session: ReadSession, principal: Principal | None) -> Sequence[t
     return await AliasReader(session).aliases.live(visible, LIVE)
 
 
-def _describe(document: Document, model: Model, target: Target, signature: CompiledSignature) -> None:
-    stem = f"{model.organization.slug}.{model.name}.v{target.number}"
+def describe(
+    document: Document, target: Target, signature: CompiledSignature, description: str | None, alias: str = LIVE
+) -> None:
+    """Add the route of a model's predictions to a document, as the version that an alias points at answers it."""
+    stem = f"{target.model.replace('/', '.')}.v{target.number}"
     schemas = document["components"]["schemas"]
     rows = {
         "schema": _hoist(schemas, f"{stem}.Request", signature.request_json_schema()),
@@ -53,13 +57,15 @@ def _describe(document: Document, model: Model, target: Target, signature: Compi
     }
     content = {"application/json": rows, **content_of(signature.signature)}
     answer = {"schema": _hoist(schemas, f"{stem}.Response", signature.response_json_schema())}
-    document["paths"][f"/api/v1/models/{model.full_name}/predict"] = {
+    said = f"Version {target.number} is {'live' if alias == LIVE else alias}. {description or ''}".strip()
+    document["paths"][f"/api/v1/models/{target.model}/predict"] = {
         "post": {
-            "tags": [model.full_name],
-            "summary": f"Predict with {model.full_name}",
-            "description": f"Version {target.number} is live. {model.description or ''}".strip(),
+            "tags": [target.model],
+            "summary": f"Predict with {target.model}",
+            "description": said,
             "operationId": f"predict_{stem.replace('.', '_').replace('-', '_')}",
             "security": [{"Bearer": []}, {"ApiKey": []}],
+            "parameters": [] if alias == LIVE else [{**ALIAS, "schema": {"const": alias}, "example": alias}],
             "requestBody": {"required": True, "content": content},
             "responses": {
                 "200": {"description": "Predictions", "content": {"application/json": answer}},

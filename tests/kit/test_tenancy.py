@@ -20,12 +20,14 @@ from argosy.kit.principal import Role
 from argosy.kit.repository import TenantRepository
 from argosy.migrations import tables  # noqa: F401 - fills the metadata
 from argosy.organizations.models import Membership
+from argosy.products.models import Product, ProductStatus
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion
 from argosy.registry.repository import ModelRepository
 from argosy.settings import Settings
 from tests.support.callers import Caller, actor, bound
 from tests.support.databases import PostgresServer, on_postgresql
 from tests.support.models import pushed
+from tests.support.products import carded, published
 from tests.support.settings import make_settings
 
 POLICIES = dict(protected(mapper.class_ for mapper in Base.registry.mappers))
@@ -38,7 +40,7 @@ def database(app: FastAPI) -> Database:
 
 
 @pytest.fixture
-async def full(owner: Caller, stranger: Caller) -> None:
+async def full(database: Database, owner: Caller, stranger: Caller) -> None:
     """Both organizations have rows in every table."""
     for caller in (owner, stranger):
         await pushed(caller, "sizes")
@@ -59,10 +61,17 @@ async def full(owner: Caller, stranger: Caller) -> None:
         client = await caller.post(f"{organization}/clients", json={"name": "c", "scopes": ["predict"]})
         invited = await caller.post(f"{organization}/invitations", json={"email": "guest@example.org"})
         assert (client.status_code, invited.status_code) == (201, 201)
+        assert (await caller.patch(f"/models/{caller.username}/sizes", json={"description": "S"})).status_code == 200
+        await carded(caller, f"{caller.username}/sizes")
+        product = await published(caller, tags=["a"])
+        ordered = await caller.post("/orders", json={"items": [{"product_id": product["id"]}]})
+        assert ordered.status_code == 201
         explain = {"kind": "explanation", "method": "permutation", "rows": [{"width": 1, "height": 1}], "samples": 1}
         asked = await caller.post("/jobs", json=explain | {"model": f"{caller.username}/sizes"})
         assert asked.status_code == 202, asked.text
         await succeeded(caller, asked.json()["id"])
+    async with database.write() as session:  # what is on sale is seen by all
+        await session.execute(update(Product).values(status=ProductStatus.DRAFT))
 
 
 async def succeeded(caller: Caller, job_id: str) -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from tests.support.callers import Caller
 from tests.support.models import pushed
+from tests.support.products import carded, drafted, published
 
 OPEN = {
     "/healthz", "/readyz", "/v2", "/v2/health/live", "/v2/health/ready",
@@ -17,6 +18,11 @@ OPEN = {
     "/api/v1/auth/oidc/{provider}/callback",
     "/api/v1/articles", "/api/v1/articles/{article_id}",
 }  # fmt: skip
+# For visitors too: what is on sale.
+CATALOGUE = {
+    ("GET", f"/api/v1/products{rest}")
+    for rest in ("", "/facets", *(f"/{{product_id}}{one}" for one in ("", "/prices", "/openapi.json", "/page")))
+}
 ADMINISTRATION = "/api/v1/users/{user_id}"
 BODIES: dict[str, Any] = {
     "POST /api/v1/organizations/{org}/api-keys": {"name": "k", "scopes": ["predict"]},
@@ -33,6 +39,8 @@ BODIES: dict[str, Any] = {
     "PUT /api/v1/models/{org}/{name}/card": {"content": "Mine now, all of it."},
     "PUT /api/v1/models/{org}/{name}/aliases/{alias}": {"version": 1},
     "PUT /api/v1/models/{org}/{name}/deployment": {"traffic": [{"version": 1}]},
+    "PATCH /api/v1/products/{product_id}": {"description": "Mine now"},
+    "POST /api/v1/products/{product_id}/prices": {"amount": 1, "currency": "EUR"},
     "PUT /api/v1/models/{org}/{name}/response-cache": {"enabled": True},
     "PUT /api/v1/models/{org}/{name}/payload-logging": {"enabled": True},
     "POST /api/v1/models/{org}/{name}/predict": {"rows": [{"width": 1, "height": 1}]},
@@ -62,8 +70,13 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
     invited = await owner.post("/organizations/owner/invitations", json={"email": "new@example.org"})
     draft = await owner.post("/articles", json={"title": "Draft", "content": "Not for everybody yet."})
     sessions = (await owner.get("/auth/sessions")).json()["items"]
+    await carded(owner, "owner/sizes")
+    product = await drafted(owner, "Secret")
+    order = await owner.post("/orders", json={"items": [{"product_id": (await published(owner))["id"]}]})
     theirs = {
         "org": "owner",
+        "order_id": order.json()["id"],
+        "product_id": product["id"],
         "client_id": client.json()["client_id"],
         "invitation_id": invited.json()["id"],
         "session_id": sessions[0]["id"],
@@ -77,7 +90,8 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         "article_id": draft.json()["id"],
         "key_id": owner.key_id,
     }
-    nothing = dict.fromkeys(("article_id", "job_id", "key_id", "invitation_id", "session_id", "user_id"), version["id"])
+    ids = ("article_id", "job_id", "key_id", "invitation_id", "session_id", "user_id", "product_id", "order_id")
+    nothing = dict.fromkeys(ids, version["id"])
     absent = {**theirs, **nothing, "org": "nobody", "name": "nothing", "client_id": "cl_nothing"}
     templated = [(method, path) for method, path in routes(app) if "{" in path and path != ADMINISTRATION]
     assert len(templated) >= 36
@@ -88,7 +102,15 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         told = {key: value for key, value in response.json().items() if key not in {"instance", "request_id"}}
         also = {key: value for key, value in missing.json().items() if key not in {"instance", "request_id"}}
         assert told == also, (method, path)
-    for listing in ("/models", "/jobs", "/organizations", "/usage", "/auth/sessions"):
+    for listing in (
+        "/models",
+        "/jobs",
+        "/organizations",
+        "/usage",
+        "/auth/sessions",
+        "/products?status=draft",
+        "/orders",
+    ):
         text = (await stranger.get(listing)).text
         assert "sizes" not in text
         assert '"owner"' not in text
@@ -121,7 +143,7 @@ async def test_every_route_needs_credentials_except_a_few(app: FastAPI, client: 
     assert len(OPEN) <= 15
     values = {"org": "a", "name": "b", "number": "1", "version": "1", "alias": "c"}
     for method, path in routes(app):
-        if path in OPEN:
+        if path in OPEN or (method, path) in CATALOGUE:
             continue
         filled = re.sub(r"{(\w+)}", lambda match: values.get(match.group(1), "0" * 32), path)
         body = BODIES.get(f"{method} {path}")

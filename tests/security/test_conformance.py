@@ -21,6 +21,7 @@ from schemathesis.core.result import Ok
 
 from tests.support.callers import PASSWORD
 from tests.support.models import classifier_sample, linear_classifier
+from tests.support.products import body as product
 from tests.support.servers import ServerProcess
 
 EXAMPLES = 8
@@ -84,8 +85,19 @@ class Account:
                 "client_id": http.post(f"{mine}/clients", json=scopes).json()["client_id"],
                 "invitation_id": http.post(f"{mine}/invitations", json={"email": "a@example.org"}).json()["id"],
             }
+            self.own["product_id"] = self._product(http)
             other = {"email": "other@example.org", "username": f"other-{self.username}", "password": PASSWORD}
             self.own["user_id"] = http.post("/auth/register", json=other).json()["id"]
+
+    def _product(self, http: httpx2.Client) -> str:
+        model = f"{self.username}/sizes"
+        card = {"content": "Tells small from large.", "published": True}
+        http.put(f"/models/{model}/card", json=card).raise_for_status()
+        made = http.post("/products", json=product("Sizes", model)).json()
+        http.post(f"/products/{made['id']}/publish").raise_for_status()
+        ordered = http.post("/orders", json={"items": [{"product_id": made["id"]}]})
+        self.own["order_id"] = ordered.raise_for_status().json()["id"]
+        return str(made["id"])
 
     def sign_in(self) -> None:
         form = {"grant_type": "password", "username": self.username, "password": PASSWORD}

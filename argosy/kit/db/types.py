@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Json: TypeEngine[Any] = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 BigInt: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+# Ordered by its bytes on both, whatever the database's language: so an index finds a prefix as a range.
+ByteString: TypeEngine[str] = String().with_variant(String(collation="C"), "postgresql")
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -52,6 +52,12 @@ FOR_ANYBODY: dict[str, Any] = {"security": [{}, *({scheme.scheme_name: []} for s
 _bearer, _api_key, _basic, _cookie, _password = (Documented(scheme) for scheme in _SCHEMES)
 
 
+def security_schemes(*names: str) -> dict[str, Any]:
+    """Return some of the ways to authenticate, as an OpenAPI document has them."""
+    known = {scheme.scheme_name: scheme.model for scheme in _SCHEMES}
+    return {name: known[name].model_dump(mode="json", by_alias=True, exclude_none=True) for name in names}
+
+
 def read_credentials(request: HTTPConnection, organization: str | None = None) -> Credentials | None:
     """Return what a request authenticates with: a header if there is one, else the cookie; never the URL.
 

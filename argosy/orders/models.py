@@ -1,0 +1,49 @@
+"""Orders: what an organization bought, as it was when it was bought."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from argosy.kit.db.base import Revised, TenantRow
+from argosy.kit.db.types import BigInt, enum_type
+from argosy.orders.states import OrderStatus
+
+
+class OrderItem(TenantRow):
+    """Some of one product, at the price and with the plan it had. It outlives the product and its vendor."""
+
+    __tablename__ = "order_items"
+    __table_args__ = (
+        UniqueConstraint("order_id", "product_id"),
+        CheckConstraint("quantity > 0 AND price > 0", name="positive"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
+    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id", ondelete="SET NULL"), index=True)
+    vendor_id: Mapped[UUID] = mapped_column(doc="The organization that sold it; it may be gone.")
+    vendor: Mapped[str]
+    name: Mapped[str]
+    quantity: Mapped[int]
+    price: Mapped[int] = mapped_column(BigInt)
+    price_number: Mapped[int]
+    plan: Mapped[dict[str, Any]]
+
+
+class Order(Revised, TenantRow):
+    """What an organization, the customer, bought at once: from one or several vendors, in one currency."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        Index(None, "organization_id", "created_at", "id"),
+        Index(None, "organization_id", "status", "created_at", "id"),
+    )
+
+    status: Mapped[OrderStatus] = mapped_column(enum_type(OrderStatus, "status"), default=OrderStatus.PENDING)
+    total: Mapped[int] = mapped_column(BigInt)
+    currency: Mapped[str]
+    placed_by: Mapped[UUID]
+    items: Mapped[list[OrderItem]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", order_by=OrderItem.id, passive_deletes=True
+    )
