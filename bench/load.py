@@ -20,6 +20,8 @@ from bench import processes
 RETRY_SECONDS = 0.01
 PACE_SECONDS = 0.001
 HEAD_END = b"\r\n\r\n"
+GOOD = b" 200"
+LENGTH = b"content-length:"
 CHUNKS_END = b"0\r\n\r\n"
 
 
@@ -113,18 +115,19 @@ class Load:
             while due < (time.perf_counter() - started) * rate:
                 due += 1
                 if self.free:
-                    self.free.popleft().send()
+                    self.free.popleft().send(time.perf_counter())
                 else:
                     self.tally.unsent += 1
             await asyncio.sleep(PACE_SECONDS)
 
-    def answered(self, index: int, status: int, body: bytes, seconds: float) -> None:
-        """Count an answer."""
+    def answered(self, index: int, answer: bytes, seconds: float) -> None:
+        """Count an answer, as it came."""
         tally = self.tally
-        if status == 200:
+        if answer.startswith(GOOD, 8):
             tally.latencies.append(seconds)
-            tally.answers[index] = body
+            tally.answers[index] = answer
         else:
+            status = int(answer[9:12])
             tally.refused[status] = tally.refused.get(status, 0) + 1
             tally.refusals.append(seconds)
         if self.spec.count is not None and len(tally.latencies) >= self.spec.count:
@@ -145,35 +148,34 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without inheriting from it
-        self._next()
+        self._next(time.perf_counter())
 
-    def _next(self) -> None:
+    def _next(self, now: float) -> None:
         if self._load.spec.rate is None:
-            self.send()
+            self.send(now)
         else:
             self._load.free.append(self)
 
-    def send(self) -> None:
+    def send(self, now: float) -> None:
         """Send the next request."""
         self._load.tally.sent += 1
         self._received = b""
         self._waits = True
-        self._sent = time.perf_counter()
+        self._sent = now
         self._transport.write(self._requests[self._turn % len(self._requests)])
 
     def data_received(self, data: bytes) -> None:
-        self._received = self._received + data if self._received else data
-        body = body_of(self._received)
-        if body is None:
+        self._received = received = self._received + data if self._received else data
+        if not is_whole(received):
             return
-        seconds = time.perf_counter() - self._sent
+        now = time.perf_counter()
         self._waits = False
-        self._load.answered(self._turn % len(self._requests), int(self._received[9:12]), body, seconds)
+        self._load.answered(self._turn % len(self._requests), received, now - self._sent)
         self._turn += self._load.spec.concurrency
         if self._load.stopped.is_set():
             self._transport.abort()
         elif not self._transport.is_closing():
-            self._next()
+            self._next(now)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its interface
         if self in self._load.free:
@@ -181,17 +183,22 @@ class Connection(asyncio.Protocol):
         self._load.lost(self._index, broken=self._waits)
 
 
-def body_of(received: bytes) -> bytes | None:
-    """Return the body of an answer, or nothing while it is incomplete."""
+def is_whole(received: bytes) -> bool:
+    """Tell whether an answer is complete; what is done for each is as little as can be."""
     end = received.find(HEAD_END)
     if end < 0:
-        return None
-    head, start = received[:end].lower(), end + len(HEAD_END)
-    at = head.find(b"\r\ncontent-length:")
-    if at >= 0:
-        length = int(head[at + 17 :].split(b"\r\n", 1)[0])
-        return received[start:] if len(received) - start >= length else None
-    return _joined_chunks(received[start:]) if received.endswith(CHUNKS_END) else None
+        return False
+    at = received.find(LENGTH, 0, end)
+    if at < 0 and (at := received[:end].lower().find(LENGTH.lower())) < 0:
+        return received.endswith(CHUNKS_END)
+    at += len(LENGTH)
+    return len(received) - end - len(HEAD_END) >= int(received[at : received.find(b"\r", at)])
+
+
+def body_of(answer: bytes) -> bytes:
+    """Return the body of a complete answer."""
+    head, _, body = answer.partition(HEAD_END)
+    return body if LENGTH.lower() in head.lower() else _joined_chunks(body)
 
 
 def _joined_chunks(chunked: bytes) -> bytes:
@@ -232,7 +239,7 @@ def _result(tally: Tally, seconds: float, cpu_seconds: float) -> Result:
         p50=percentile(times, 0.5) * 1000,
         p99=percentile(times, 0.99) * 1000,
         cpu_seconds=cpu_seconds,
-        answers=tally.answers,
+        answers={index: body_of(answer) for index, answer in tally.answers.items()},
         refused_p99=percentile(sorted(tally.refusals), 0.99) * 1000,
         sent=tally.sent,
         unsent=tally.unsent,

@@ -4,6 +4,7 @@ A client sends the same head over and over, but for the length of the body. A he
 a prediction the fast path takes, is recognized by its bytes and not parsed again.
 """
 
+import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -15,9 +16,9 @@ from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
 from argosy.serving.answers import Call
 from argosy.serving.fast_path import Access, FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
 
+NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
 MOST_HELD = 256 * 1024
 MOST_HEADS = 10_000
@@ -55,7 +56,7 @@ class FastProtocol(GuardedProtocol):
         self._pending: tuple[Access, Head, bytes, bytes] | None = (
             None  # what was taken and not answered, with its bytes
         )
-        self._taken: tuple[AnyLane, Call] | None = None
+        self._call: Call | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._slowly = False  # whether the next request goes the long way
@@ -69,9 +70,8 @@ class FastProtocol(GuardedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what nobody waits for."""
-        if self._taken is not None:
-            lane, call = self._taken
-            lane.abandon(call)
+        if self._call is not None and self._pending is not None:
+            self._pending[0].lane.abandon(self._call)
         self._held.clear()
         super().connection_lost(exc)
 
@@ -87,14 +87,16 @@ class FastProtocol(GuardedProtocol):
             super().data_received(whole)
             return
         self._raw_head = None
-        if self._part is Part.NOTHING and not self._is_answering():
+        # Spelt out rather than called: this runs once a request.
+        if self._part is NOTHING and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
             end = data.find(END)
             if end > 0:
-                self._raw_head, self._beyond_head = data[:end], len(data) - end - 4
-                known = self.heads.get(self._raw_head)
-                if known is not None and self._beyond_head == known[1].length and not self._is_over():
-                    self._unset_keepalive_if_required()
-                    self._take(*known, self._raw_head, data[end + 4 :])
+                self._raw_head, self._beyond_head = raw, beyond = data[:end], len(data) - end - 4
+                known = self.heads.get(raw)
+                if known is not None and beyond == known[1].length and not self._is_over():
+                    if self.timeout_keep_alive_task is not None:
+                        self._unset_keepalive_if_required()
+                    self._take(known[0], known[1], raw, data[end + 4 :])
                     return
         super().data_received(data)
 
@@ -158,8 +160,9 @@ class FastProtocol(GuardedProtocol):
 
     def _take(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
         self._pending = (access, head, raw, body)
-        if self.fast.holds(access):
-            self._submit(access, head, body)
+        now = time.monotonic()
+        if self.fast.holds(access, now):
+            self._submit(access, head, body, now)
         else:
             renewal = self.fast.renew(head)
             renewal.add_done_callback(
@@ -167,23 +170,24 @@ class FastProtocol(GuardedProtocol):
             )
 
     def _renewed(self, access: Access | None, head: Head, raw: bytes, body: bytes) -> None:
+        now = time.monotonic()
         if self.transport.is_closing():
             self._pending = None
-        elif access is None or not self.fast.holds(access):
+        elif access is None or not self.fast.holds(access, now):
             self.heads.pop(raw, None)
             self._go_the_long_way()
         else:
             if raw in self.heads:
                 self.heads[raw] = (access, head)
-            self._submit(access, head, body)
+            self._submit(access, head, body, now)
 
-    def _submit(self, access: Access, head: Head, body: bytes) -> None:
-        self._taken = self.fast.submit(access, head, body, self._reply)
-        if self._taken is None:
+    def _submit(self, access: Access, head: Head, body: bytes, now: float) -> None:
+        self._call = self.fast.submit(access, head, body, self._reply, now)
+        if self._call is None:
             self.loop.call_soon(self._go_the_long_way)
 
     def _reply(self, call: Call, result: bytes | Exception) -> None:
-        self._taken = None
+        self._call = None
         if self.transport.is_closing():
             self._pending = None
         elif isinstance(result, Exception):

@@ -71,7 +71,7 @@ def _few(signature: Signature, evidence: Sequence[Evidence]) -> Given | None:
     if not signature.batched:
         columns = {name: values[:1] for name, values in columns.items()}
     with suppress(ValueError, TypeError, KeyError):
-        return TensorPacker(signature).pack(columns, min(ROWS, first.rows)).tensors
+        return dict(TensorPacker(signature).pack(columns, min(ROWS, first.rows)).tensors)
     return sample_tensors(signature)
 
 

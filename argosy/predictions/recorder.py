@@ -125,7 +125,7 @@ class Recording:
         rows, size = batch.rows if batch else 0, _size(batch, answer)
         if size > LARGEST_BYTES:
             batch, answer, size = None, None, 0
-        ms = round((time.perf_counter() - started) * 1000, 3)
+        ms = round((time.monotonic() - started) * 1000, 3)
         entry = Entry(self, prediction_id, request_id, status, ms, rows, batch, answer)
         self.recorder.note(entry, size)
 

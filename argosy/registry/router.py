@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from argosy.kit.errors import PreconditionFailed
+from argosy.kit.errors import Conflict, PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
@@ -75,7 +75,7 @@ async def update_model(
     return ModelRead.of(model, (await service.alias_numbers([model]))[model.id])
 
 
-@router.delete("/{org}/{name}", status_code=204, responses=problems(ModelNotFound, PreconditionFailed))
+@router.delete("/{org}/{name}", status_code=204, responses=problems(ModelNotFound, Conflict, PreconditionFailed))
 async def delete_model(org: Slug, name: Slug, principal: Editor, session: Write, if_match: IfMatch) -> None:
     """Delete a model with all its versions."""
     await ModelService(session).delete(principal, org, name, if_match)

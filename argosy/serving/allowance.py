@@ -28,12 +28,11 @@ class Allowance:
         self._refused_until = 0.0
         self._taking: asyncio.Task[None] | None = None
 
-    def take(self) -> Standing | None:
-        """Count one request; None when the store has to be asked, which is then on its way.
+    def take(self, now: float) -> Standing | None:
+        """Count one request at a time of the monotonic clock; None when the store has to be asked: it is on its way.
 
         What the store refused is refused here too, for a moment.
         """
-        now = time.monotonic()
         if now < self._refused_until:
             return Standing(False, self._limit, 0, int(self._refused_until - now) + 1)
         if now >= self._ends:

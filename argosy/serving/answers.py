@@ -46,7 +46,7 @@ class Consumption:
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
-        ms = (time.perf_counter() - started) * 1000
+        ms = (time.monotonic() - started) * 1000
         return BODY % (prediction_id.encode(), self.head, predictions, ms, request_id.encode())
 
     def predictions(self, answer: bytes) -> bytes:
@@ -70,8 +70,24 @@ class Consumption:
         return found
 
 
+Describe = Callable[[int, int], bytes]
+
+
 class Asked(Protocol):
     """What a request of another protocol wants of the outputs."""
+
+    @property
+    def alike(self) -> object | None:
+        """The same object for requests that may be described together; None for one that is answered by itself."""
+        ...
+
+    def describe(self, outputs: Outputs, rows: int) -> Describe | None:
+        """Return what describes the outputs of some rows of a batch; None where each is answered by itself."""
+        ...
+
+    def told(self, described: bytes) -> bytes:
+        """Return the body of the answer around the description of its outputs."""
+        ...
 
     def body(self, outputs: Outputs) -> tuple[bytes, int | None]:
         """Return the body of the answer, and the length of its JSON when more follows it."""
@@ -118,7 +134,7 @@ class Answerer:
         try:
             if isinstance(result, Exception):
                 raise result
-            ended = time.perf_counter()
+            ended = time.monotonic()
             bodies = _bodies(batch, result, ended)
             day = today()
             self._meter.record(b"".join([call.consumption.entry(day, call.rows) for call in calls]))
@@ -135,21 +151,29 @@ class Answerer:
 
 
 def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[bytes]:
-    """Return the bodies of a batch's calls; typed predictions are encoded together."""
+    """Return the bodies of a batch's calls; what is alike is encoded together."""
     texts: list[bytes] = []
+    rows = sum([ticket.rows for ticket in batch])
     signature = next((one.consumption.signature for one in batch if type(one) is Call and one.asked is None), None)
     if signature is not None:
-        texts = signature.encode_json(outputs, sum([ticket.rows for ticket in batch]))
+        texts = signature.encode_json(outputs, rows)
     bodies: list[bytes] = []
-    start = 0
+    start, alike, describe = 0, None, None
     for ticket in batch:
         stop = start + ticket.rows
         if type(ticket) is Call and not ticket.gone:
-            if ticket.asked is None:
+            asked = ticket.asked
+            if asked is None:
                 bodies.append(_typed(ticket, texts[start:stop], ended))
             else:
-                body, ticket.json_length = ticket.asked.body(_part(batch, outputs, start, stop))
-                bodies.append(body)
+                if asked.alike is not alike:
+                    alike = asked.alike
+                    describe = None if alike is None else asked.describe(outputs, rows)
+                if describe is None:
+                    body, ticket.json_length = asked.body(_part(batch, outputs, start, stop))
+                    bodies.append(body)
+                else:
+                    bodies.append(asked.told(describe(start, stop)))
         start = stop
     return bodies
 

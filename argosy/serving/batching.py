@@ -16,6 +16,7 @@ import onnxruntime as ort
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.queue import FairQueue, Ticket
 from argosy.serving.runtime import Outputs, RunFailed, Runtime, Tensors
+from argosy.signature.quick import PackedRows
 
 INLINE_SECONDS = 300e-6
 SMOOTHING = 0.1
@@ -155,10 +156,17 @@ class Lane:
 
     def _take(self) -> tuple[list[Ticket], int]:
         """Take the next batch: requests of the same shapes, in turn, up to the bound."""
-        queue, most, uniform = self._queue, self.limits.rows, self._runtime.uniform
+        queue, most, uniform, together = (
+            self._queue,
+            self.limits.rows,
+            self._runtime.uniform,
+            self._runtime.traits.batches,
+        )
+        if uniform and together and (whole := queue.all_of_one(most)):
+            return [*whole], sum([ticket.rows for ticket in whole])
         first = queue.pop()
         batch, rows, shapes = [first], first.rows, None if uniform else first.shapes
-        while self._runtime.traits.batches and queue:
+        while together and queue:
             following = queue.first()
             if rows + following.rows > most or not (uniform or following.shapes == shapes):
                 break
@@ -228,9 +236,15 @@ class Lane:
 
 
 def _joined(batch: Sequence[Ticket]) -> Tensors:
+    first = batch[0].tensors
     if len(batch) == 1:
-        return batch[0].tensors
-    return {name: np.concatenate([ticket.tensors[name] for ticket in batch]) for name in batch[0].tensors}
+        return first
+    rest = [ticket.tensors for ticket in batch[1:]]
+    if isinstance(first, PackedRows):
+        packed = [one for one in rest if type(one) is PackedRows]
+        if len(packed) == len(rest):
+            return first.joined(packed)
+    return {name: np.concatenate([ticket.tensors[name] for ticket in batch]) for name in first}
 
 
 def hand_out(batch: Sequence[Ticket], result: Outputs | Exception) -> None:

@@ -93,18 +93,18 @@ class FastPath:
             self._learn(head)
         return access
 
-    def holds(self, access: Access) -> bool:
-        """Tell whether what is known may be believed."""
-        return not access.lane.closed and access.stamp == self.freshness.stamp and time.monotonic() < access.ends
+    def holds(self, access: Access, now: float) -> bool:
+        """Tell whether what is known may be believed, at a time of the monotonic clock."""
+        return access.stamp == self.freshness.stamp and now < access.ends and not access.lane.closed
 
     def submit(
-        self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None]
-    ) -> tuple[AnyLane, Call] | None:
-        """Take a request: `answer` is called later, never from here. None: it has to go the long way."""
-        started = time.perf_counter()
-        if access.lane.closed:
-            return None
-        standing = access.allowance.take()
+        self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None], now: float
+    ) -> Call | None:
+        """Take a request whose access holds now: `answer` is called later, never from here.
+
+        None: it has to go the long way.
+        """
+        standing = access.allowance.take(now)
         if standing is None:
             return None
         consumption = access.consumption
@@ -112,10 +112,10 @@ class FastPath:
         known_as = head.request_id or prediction_id
         if not standing.admitted:
             refusal = TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
-            call = Call({}, 0, None, consumption, prediction_id, known_as, started, answer)
+            call = Call({}, 0, None, consumption, prediction_id, known_as, now, answer)
             call.standing = standing
             asyncio.get_running_loop().call_soon(answer, call, refusal)
-            return access.lane, call
+            return call
         asked: Asked | None = None
         try:
             if access.form is None:
@@ -131,7 +131,7 @@ class FastPath:
             consumption,
             prediction_id,
             known_as,
-            started,
+            now,
             answer,
             asked,
             standing,
@@ -141,7 +141,7 @@ class FastPath:
             access.lane.submit(call, None if head.timeout is None else deadline(head.timeout))
         except Overloaded as error:
             asyncio.get_running_loop().call_soon(answer, call, error)
-        return access.lane, call
+        return call
 
     def refusal(self, access: Access, head: Head, call: Call, error: Exception) -> Response | None:
         """Return the answer to a call that failed, as the long way would word it; None when it has to go that way."""
@@ -150,7 +150,7 @@ class FastPath:
         if (recording := call.consumption.recording) is not None:
             given = Batch(dict(call.tensors), call.rows) if call.rows else None
             recording.refused(error.status, call.started, given, call.request_id)
-        self._metrics.requests.series("POST", access.route, error.status).observe(time.perf_counter() - call.started)
+        self._metrics.requests.series("POST", access.route, error.status).observe(time.monotonic() - call.started)
         return problem(error, head.url.partition("?")[0], call.request_id)
 
     def _learn(self, head: Head) -> None:

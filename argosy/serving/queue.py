@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from argosy.serving.runtime import Tensors
+from argosy.signature.quick import PackedRows
 
 
 @dataclass(eq=False, slots=True)
@@ -20,7 +22,11 @@ class Ticket:
 
     def __post_init__(self) -> None:
         """Measure it."""
-        self.size = sum([array.nbytes for array in self.tensors.values()])
+        tensors = self.tensors
+        if isinstance(tensors, PackedRows):
+            self.size = len(tensors.content)
+        else:
+            self.size = sum([array.nbytes for array in tensors.values()])
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -60,6 +66,15 @@ class FairQueue:
         line.rows += ticket.rows
         self.rows += ticket.rows
         self.bytes += ticket.size
+
+    def all_of_one(self, most: int) -> Collection[Ticket]:
+        """Take all that waits, where it is of one caller and has no more rows than `most`; else nothing."""
+        if len(self._lines) != 1 or self.rows > most:
+            return ()
+        ((_, line),) = self._lines.items()
+        self._lines.clear()
+        self.rows = self.bytes = 0
+        return line.tickets
 
     def first(self) -> Ticket:
         """Return the request whose turn it is."""

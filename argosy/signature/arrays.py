@@ -19,7 +19,6 @@ from argosy.signature.spec import DType, Feature
 
 Array = NDArray[Any]
 _CHUNK = 256
-_FEW = 256
 _NUMBERS = frozenset({float, int})
 _KINDS: dict[DType, set[type]] = {DType.STRING: {str}, DType.BOOL: {bool}}
 
@@ -159,7 +158,6 @@ class MatrixReader:
         self._low = np.array([[low] for low, _ in limits], dtype=np.float64)
         self._high = np.array([[high] for _, high in limits], dtype=np.float64)
         self._type = numpy_type(held_in)
-        self._common = limits[0] if len(set(limits)) == 1 else None
 
     @staticmethod
     def suits(features: Sequence[Feature]) -> bool:
@@ -173,11 +171,6 @@ class MatrixReader:
         """Return the tensor of raw values, row by row, or None when any of them is in doubt."""
         if not _NUMBERS.issuperset(map(type, values)):
             return None
-        if self._common is not None and len(values) <= _FEW:
-            # For a few numbers Python's own comparison is several times faster than arrays.
-            if not self._common[0] <= min(values) <= max(values) <= self._common[1]:
-                return None
-            return np.array(values, dtype=self._type).reshape(rows, -1)
         try:
             table = np.array(values, dtype=np.float64).reshape(rows, -1)
         except OverflowError:

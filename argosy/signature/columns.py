@@ -37,33 +37,13 @@ class TableReader:
             if features == list(signature.inputs):
                 self._whole = (tensor.name, self._matrices[tensor.name])
 
-    def read_one(self, request: Any) -> Batch | None:  # noqa: ANN401 - any JSON
-        """Return the batch of the commonest request, one row in the compact form; None for any other, or in doubt."""
-        if self._whole is None or type(request) is not dict or len(request) != 1:
-            return None
-        rows = request.get("data")
-        if type(rows) is not list or len(rows) != 1 or type(rows[0]) is not list:
-            return None
-        return self.read_matrix(rows[0], 1) if len(rows[0]) == len(self._inputs) else None
-
-    @property
-    def is_matrix(self) -> bool:
-        """Whether all features make one tensor of plain numbers, in their order."""
-        return self._whole is not None
-
-    def read_matrix(self, values: list[Any], rows: int) -> Batch | None:
-        """Return the batch of raw values row by row, or None when any of them is in doubt."""
-        assert self._whole is not None  # noqa: S101 - as `is_matrix` says
-        name, matrix = self._whole
-        read = matrix.read_rows(values, rows)
-        return None if read is None else Batch({name: read}, rows)
-
     def read(self, table: Table) -> Batch:
         """Return the batch; raises `InvalidInput`."""
         if self._whole is not None and table.flat is not None:
-            batch = self.read_matrix(table.flat, table.rows)
-            if batch is not None:
-                return batch
+            name, matrix = self._whole
+            whole = matrix.read_rows(table.flat, table.rows)
+            if whole is not None:
+                return Batch({name: whole}, table.rows)
         columns = table.columns
         ready = {tensor.name: self._matrix(tensor, features, columns) for tensor, features in self._packer.layout}
         checked: dict[str, Sequence[Any] | Array] = {}
@@ -74,8 +54,8 @@ class TableReader:
         refusal.settle()
         tensors: dict[str, Array] = {}
         for tensor, features in self._packer.layout:
-            whole = ready[tensor.name]
-            tensors[tensor.name] = self._packer.tensor(tensor, features, checked) if whole is None else whole
+            packed = ready[tensor.name]
+            tensors[tensor.name] = self._packer.tensor(tensor, features, checked) if packed is None else packed
         return Batch(tensors, table.rows)
 
     def _matrix(self, tensor: Tensor, features: Sequence[Feature], columns: Sequence[Sequence[Any]]) -> Array | None:

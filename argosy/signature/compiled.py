@@ -12,8 +12,9 @@ from argosy.signature.arrays import ScalarReader
 from argosy.signature.columns import TableReader, nested
 from argosy.signature.parse import RequestParser, strict_json
 from argosy.signature.predictions import Prediction, PredictionEncoder
+from argosy.signature.quick import QuickReader
 from argosy.signature.schema import Schema, check_carrier, nested_schema, row_model, scalar_type
-from argosy.signature.spec import DType, Feature, Signature, Tensor
+from argosy.signature.spec import DType, Feature, Signature
 from argosy.signature.tensors import Batch
 from argosy.signature.whole import TensorReader
 
@@ -43,26 +44,19 @@ class CompiledSignature:
         self.row_model = row_model(signature, types)
         self._nullable_floats = {one.name for one in signature.inputs if one.nullable and one.dtype.is_float}
         self._parser = RequestParser([feature.name for feature in signature.inputs], batched=signature.batched)
+        self.quick = QuickReader.of(signature)
         self._reader = TableReader(signature, self.row_model, scalars)
         self._encoder = PredictionEncoder(signature)
         self._tensors = TensorReader(signature, self._read_columns)
 
     def parse(self, body: bytes, *, max_rows: int) -> Batch:
         """Read a JSON request into tensors; raises `InvalidInput`."""
-        return self.read(strict_json(body), max_rows=max_rows)
-
-    @property
-    def matrix(self) -> Tensor | None:
-        """The one tensor of plain numbers that all features make in their order, where that is so."""
-        return self.signature.tensors[0] if self._reader.is_matrix else None
-
-    def read_matrix(self, values: list[Any], rows: int) -> Batch | None:
-        """Return the batch of raw values row by row, or None when any of them is in doubt; `matrix` must be there."""
-        return self._reader.read_matrix(values, rows)
+        batch = self.quick.read(body, max_rows) if self.quick is not None else None
+        return batch or self.read(strict_json(body), max_rows=max_rows)
 
     def read(self, request: JsonValue, *, max_rows: int) -> Batch:
         """Read a request whose JSON is read already into tensors; raises `InvalidInput`."""
-        return self._reader.read_one(request) or self._reader.read(self._parser.parse(request, max_rows))
+        return self._reader.read(self._parser.parse(request, max_rows))
 
     def to_tensors(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Batch:
         """Check columns of Python values or arrays and pack them into tensors; raises `InvalidInput`.

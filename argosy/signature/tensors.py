@@ -18,7 +18,7 @@ Column = Sequence[Any] | Array
 class Batch:
     """What a model runs on: tensors by name, and how many rows they hold."""
 
-    tensors: dict[str, Array]
+    tensors: Mapping[str, Array]
     rows: int
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import processes
-from bench.load import body_of, percentile
+from bench.load import body_of, is_whole, percentile
 from bench.measuring import Measurement, drive, measure
 from bench.peers.floor import Bare, ByHand
 from bench.report import Report
@@ -74,11 +74,14 @@ def test_a_server_that_answers_wrongly_is_found_out(case: Case) -> None:
 
 
 def test_answers_are_read_by_length_and_in_chunks() -> None:
-    assert body_of(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab") == b"ab"
-    assert body_of(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab") is None
-    assert body_of(b"HTTP/1.1 200 OK\r\nContent-") is None
+    for whole in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\nab"):
+        assert is_whole(whole)
+        assert body_of(whole) == b"ab"
+        assert not is_whole(whole[:-1])
+    assert not is_whole(b"HTTP/1.1 200 OK\r\nContent-")
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n"
-    assert body_of(chunked) is None
+    assert not is_whole(chunked)
+    assert is_whole(chunked + b"0\r\n\r\n")
     assert body_of(chunked + b"0\r\n\r\n") == b"abc"
 
 

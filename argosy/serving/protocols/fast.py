@@ -1,6 +1,7 @@
 """The fast path as ASGI middleware: it runs on any server, before everything else."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,18 +42,18 @@ class FastPathMiddleware:
             await self._app(scope, receive, send)
             return
         messages = await self._read(receive)
-        if not self._fast.holds(access):
+        if not self._fast.holds(access, time.monotonic()):
             access = await asyncio.shield(self._fast.renew(head))
         body = b"".join([message.get("body", b"") for message in messages])
         answered: asyncio.Future[tuple[Call, bytes | Exception]] = asyncio.get_running_loop().create_future()
-        taken = None
+        now, call = time.monotonic(), None
         whole = len(body) == head.length and not messages[-1].get("more_body")
-        if whole and access is not None and self._fast.holds(access):
-            taken = self._fast.submit(access, head, body, lambda *reply: answered.set_result(reply))
-        if taken is None or access is None:
+        if whole and access is not None and self._fast.holds(access, now):
+            call = self._fast.submit(access, head, body, lambda *reply: answered.set_result(reply), now)
+        if call is None or access is None:
             await self._app(scope, _replay(messages, receive), send)
             return
-        call, result = await _reply(answered, receive, *taken)
+        call, result = await _reply(answered, receive, access.lane, call)
         status, own = 200, content(call)
         if isinstance(result, Exception):
             refusal = self._fast.refusal(access, head, call, result)

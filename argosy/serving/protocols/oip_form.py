@@ -1,8 +1,7 @@
 """The Open Inference Protocol of one model, made ready: a request's body to a batch, its outputs to the answer's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -12,8 +11,6 @@ from argosy.serving.protocols.oip_tensors import DATATYPES, Array, is_id, texts,
 from argosy.serving.runtime import Outputs
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch
-
-PLAIN_MEMBERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +23,36 @@ class OutputForm:
     start: bytes
 
 
+class Texts:
+    """The outputs of a whole batch as JSON, row by row."""
+
+    def __init__(self, forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> None:
+        self._described: list[tuple[bytes, bytes, list[bytes]]] = []
+        for form in forms:
+            array: Array = outputs[form.tensor]
+            numbers = texts(array, form.datatype)[1:-1].split(b",")
+            width = len(numbers) // rows
+            if width > 1:
+                numbers = [b",".join(numbers[at : at + width]) for at in range(0, len(numbers), width)]
+            beyond = b"".join([b",%d" % size for size in array.shape[1:]])
+            self._described.append((form.start, beyond, numbers))
+
+    def part(self, start: int, stop: int) -> bytes:
+        """Return the description of the outputs of some rows."""
+        return b",".join(
+            [
+                b'%b[%d%b],"data":[%b]}' % (before, stop - start, beyond, b",".join(rows[start:stop]))
+                for before, beyond, rows in self._described
+            ]
+        )
+
+    @staticmethod
+    def suits(forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> bool:
+        """Tell whether the outputs are numbers by row."""
+        arrays = [outputs[form.tensor] for form in forms]
+        return all(array.dtype.kind in "iuf" and array.ndim and len(array) == rows and array.size for array in arrays)
+
+
 @dataclass(slots=True)
 class Wanted:
     """What one request wants of the outputs."""
@@ -34,6 +61,20 @@ class Wanted:
     id: str | None
     outputs: Sequence[OutputForm]
     binary: dict[str, bool] | bool
+
+    @property
+    def alike(self) -> object | None:
+        """The same object for requests that want the same outputs as JSON; None where that is not all."""
+        return self.outputs if self.binary is False else None
+
+    def describe(self, outputs: Outputs, rows: int) -> Callable[[int, int], bytes] | None:
+        """Return what describes the outputs from one row of a batch to another, where all at once is quicker."""
+        return Texts(self.outputs, outputs, rows).part if Texts.suits(self.outputs, outputs, rows) else None
+
+    def told(self, described: bytes) -> bytes:
+        """Return the body of the answer around the description of its outputs."""
+        known_as = b"" if self.id is None else b',"id":' + to_json(self.id)
+        return b'{%b%b,"outputs":[%b]}' % (self.facts, known_as, described)
 
     def body(self, outputs: Outputs) -> tuple[bytes, int | None]:
         """Return the body of the answer, and the length of its JSON part when any output was wanted in binary."""
@@ -48,8 +89,7 @@ class Wanted:
                 described.append(b'%b%b,"parameters":{"binary_data_size":%d}}' % (output.start, shape, size))
             else:
                 described.append(b'%b%b,"data":%b}' % (output.start, shape, texts(array, output.datatype)))
-        known_as = b"" if self.id is None else b',"id":' + to_json(self.id)
-        head = b'{%b%b,"outputs":[%b]}' % (self.facts, known_as, b",".join(described))
+        head = self.told(b",".join(described))
         binary = self.binary if isinstance(self.binary, bool) else any(self.binary.values())
         return (b"".join([head, *tails]), len(head)) if binary else (head, None)
 
@@ -70,14 +110,16 @@ class InferForm:
             for output in compiled.signature.outputs
         ]
         self._by_name = {output.name: output for output in self._outputs}
-        self._matrix = compiled.matrix
-        self._width = len(compiled.signature.inputs)
+        self._quick = compiled.quick
+        self._datatype = DATATYPES[compiled.signature.tensors[0].dtype]
 
     def read(self, body: bytes, header_length: str | None, max_rows: int) -> tuple[Batch, Wanted]:
         """Return the batch of a request, and what it wants; raises `InvalidInput`, or `Invalid` for an output."""
+        if self._quick is not None and header_length is None:
+            plain = self._quick.infer(body, self._datatype, max_rows)
+            if plain is not None and (plain.id is None or is_id(plain.id)):
+                return plain.batch, Wanted(self._facts, plain.id, self._outputs, binary=False)
         request, tail = split(body, header_length)
-        if not tail and (batch := self._plain(request, max_rows)) is not None:
-            return batch, Wanted(self._facts, request.get("id"), self._outputs, binary=False)
         asked = read(request, tail)
         binary = asked.binary if asked.outputs is None else asked.outputs
         wanted = Wanted(self._facts, asked.id, self._wanted(asked), binary)
@@ -90,26 +132,3 @@ class InferForm:
             if name not in self._by_name:
                 raise invalid(["outputs", index, "name"], "The model has no such output")
         return [self._by_name[name] for name in asked.outputs]
-
-    def _plain(self, request: Any, max_rows: int) -> Batch | None:  # noqa: ANN401 - any JSON
-        """Read the commonest request at once: the model's one matrix, in its own type, as a flat list of numbers."""
-        if self._matrix is None or type(request) is not dict or not _is_plain(request):
-            return None
-        inputs = request.get("inputs")
-        if type(inputs) is not list or len(inputs) != 1:
-            return None
-        given = inputs[0]
-        if type(given) is not dict or len(given) != PLAIN_MEMBERS or given.get("name") != self._matrix.name:
-            return None
-        shape, data = given.get("shape"), given.get("data")
-        if given.get("datatype") != DATATYPES[self._matrix.dtype] or type(shape) is not list or type(data) is not list:
-            return None
-        rows, beyond = divmod(len(data), self._width)
-        if beyond or not 0 < rows <= max_rows or shape != [rows, self._width] or {*map(type, shape)} != {int}:
-            return None
-        return self._compiled.read_matrix(data, rows)
-
-
-def _is_plain(request: dict[str, Any]) -> bool:
-    """Tell whether a request has its inputs and at most an id, a right one."""
-    return len(request) == 1 or (len(request) == 2 and "id" in request and is_id(request["id"]))  # noqa: PLR2004

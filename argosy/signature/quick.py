@@ -1,0 +1,191 @@
+"""The commonest bodies straight to the bytes of their tensor: decoded by types and packed, with no look at each value.
+
+A strict subset of what is accepted is taken, and becomes the same bytes; for anything else, right or wrong, the answer
+is None, and the readers that can say what is wrong decide. The decoder does not see a key that is given twice: since
+the values are numbers, the colons of a body tell how many keys it has.
+
+This is the seam for a native decoder: bytes in, `PackedRows` out.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from argosy.signature.arrays import MatrixReader
+from argosy.signature.schema import bounds, dtype_bounds, numpy_type
+from argosy.signature.spec import DType, Signature
+from argosy.signature.tensors import Batch, layout
+
+Array = NDArray[Any]
+_FORMATS = {DType.FLOAT32: "f", DType.FLOAT64: "d"}
+# How the largest number of float32 ends: one that was rounded down to it was too large.
+_LARGEST = b"\xff\xff\x7f"
+_ABSENT = msgspec.UNSET
+_DOUBTS = (msgspec.DecodeError, struct.error, OverflowError, ValueError)  # ValidationError is a DecodeError
+
+
+class PackedRows(Mapping[str, Array]):
+    """Rows of the one tensor of a model as bytes, which become an array when they are asked for."""
+
+    __slots__ = ("_packing", "content")
+
+    def __init__(self, packing: "Packing", content: bytes) -> None:
+        self._packing = packing
+        self.content = content
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the array, of shape (rows, features), which cannot be written to."""
+        if name != self._packing.name:
+            raise KeyError(name)
+        return self._packing.array(self.content)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the tensor's name."""
+        yield self._packing.name
+
+    def __len__(self) -> int:
+        """Return 1."""
+        return 1
+
+    def joined(self, others: Iterable["PackedRows"]) -> dict[str, Array]:
+        """Return the tensor of this one's and others' rows."""
+        content = b"".join([self.content, *[other.content for other in others]])
+        return {self._packing.name: self._packing.array(content)}
+
+
+class Packing:
+    """How rows of one tensor become bytes."""
+
+    def __init__(self, name: str, dtype: DType, width: int) -> None:
+        self.name = name
+        self.width = width
+        self.size = numpy_type(dtype).itemsize * width
+        self._type = numpy_type(dtype)
+        self._guard = dtype is DType.FLOAT32
+        self._row = struct.Struct(f"={width}{_FORMATS[dtype]}")
+
+    def array(self, content: bytes) -> Array:
+        """Return the array of some rows."""
+        return np.frombuffer(content, self._type).reshape(-1, self.width)
+
+    def one(self, values: Sequence[float]) -> bytes | None:
+        """Return the bytes of one row, or None in doubt; raises `struct.error` or `OverflowError`."""
+        content = self._row.pack(*values)
+        return None if self._guard and _LARGEST in content else content
+
+    def several(self, rows: Iterable[Iterable[float]]) -> bytes | None:
+        """Return the bytes of several rows, or None in doubt; raises `struct.error` or `OverflowError`."""
+        content = b"".join(starmap(self._row.pack, rows))
+        return None if self._guard and _LARGEST in content else content
+
+    def flat(self, values: Sequence[float]) -> bytes | None:
+        """Return the bytes of whole rows one after the other, or None in doubt; raises `OverflowError`."""
+        if len(values) == self.width:
+            return self.one(values)
+        return self.several(zip(*[iter(values)] * self.width, strict=True))
+
+
+class _Input(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float]
+
+
+class _Infer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    inputs: list[_Input]
+    id: str | msgspec.UnsetType = _ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class QuickInfer:
+    """A request of the inference protocol in its commonest form: one input, a flat list of numbers."""
+
+    batch: Batch
+    id: str | None
+
+
+class QuickReader:
+    """Reads what is plainly right for a signature of plain floats in one tensor, in the order of its columns."""
+
+    def __init__(self, packing: Packing, names: Sequence[str]) -> None:
+        self._packing = packing
+        self._colons = len(names) + sum(name.count(":") for name in names)
+        self._body: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(names))
+        self._infer = msgspec.json.Decoder(_Infer)
+
+    @classmethod
+    def of(cls, signature: Signature) -> "QuickReader | None":
+        """Return the reader, where the signature is of that kind."""
+        parts = layout(signature)
+        if len(parts) != 1 or not signature.batched:
+            return None
+        (tensor, features), *_ = parts
+        plain = tensor.dtype in _FORMATS and MatrixReader.suits(features) and features == list(signature.inputs)
+        if not plain or any(bounds(one, tensor.dtype) != dtype_bounds(tensor.dtype) for one in features):
+            return None
+        try:
+            return cls(Packing(tensor.name, tensor.dtype, len(features)), [one.name for one in features])
+        except ValueError:
+            return None
+
+    def read(self, body: bytes, max_rows: int) -> Batch | None:
+        """Return the batch of a body of rows, columns or data, or None in doubt."""
+        try:
+            request = self._body.decode(body)
+            if (data := request.data) is not _ABSENT:
+                rows, keys = len(data), 0
+                content = self._packing.one(data[0]) if rows == 1 else self._packing.several(data)
+            elif request.rows is not _ABSENT:
+                named = request.rows
+                rows, keys = len(named), len(named) * self._colons
+                content = self._packing.several(map(msgspec.structs.astuple, named))
+            elif request.columns is not _ABSENT:
+                columns = msgspec.structs.astuple(request.columns)
+                rows, keys = len(columns[0]), self._colons
+                content = self._packing.several(zip(*columns, strict=True))
+            else:
+                return None
+        except _DOUBTS:
+            return None
+        if content is None or not 0 < rows <= max_rows or body.count(b":") != keys + 1:
+            return None
+        return Batch(PackedRows(self._packing, content), rows)
+
+    def infer(self, body: bytes, datatype: str, max_rows: int) -> QuickInfer | None:
+        """Return the batch of a request of the inference protocol, and its id, or None in doubt."""
+        try:
+            request = self._infer.decode(body)
+            (given,) = request.inputs
+            content = self._packing.flat(given.data)
+        except _DOUBTS:
+            return None
+        known_as = None if request.id is msgspec.UNSET else request.id
+        if content is None or given.name != self._packing.name or given.datatype != datatype:
+            return None
+        rows = len(content) // self._packing.size
+        if not 0 < rows <= max_rows or given.shape != [rows, self._packing.width]:
+            return None
+        if body.count(b":") != (5 if known_as is None else 6):
+            return None
+        return QuickInfer(Batch(PackedRows(self._packing, content), rows), known_as)
+
+
+def _body_type(names: Sequence[str]) -> type[msgspec.Struct]:
+    """Return the type of a body; raises `ValueError` for names that the decoder cannot have."""
+    forms = {"data": list[list[float]], "rows": list[_record("Row", names, float)]}  # type: ignore[misc]
+    forms["columns"] = _record("Columns", names, list[float])
+    fields = [(name, kind | msgspec.UnsetType, _ABSENT) for name, kind in forms.items()]
+    return msgspec.defstruct("Body", fields, gc=False, forbid_unknown_fields=True)
+
+
+def _record(title: str, names: Sequence[str], kind: Any) -> Any:  # noqa: ANN401 - a type made at run time
+    fields = {f"f{index}": name for index, name in enumerate(names)}
+    typed = [(field, kind) for field in fields]
+    return msgspec.defstruct(title, typed, rename=fields, gc=False, forbid_unknown_fields=True)
