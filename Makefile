@@ -10,6 +10,9 @@ STAMP := .venv/.installed
 ARGS ?=
 WORKERS ?= auto
 
+# Tests start Python often: without bytecode each start of a server compiles a thousand modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test coverage lint types check migrate bench docs format clean
 
@@ -31,11 +34,11 @@ demo: $(STAMP) ## The main job on real data; `make demo ARGS=--exit` ends after 
 	@$(RUN) argosy demo $(ARGS)
 
 test: $(STAMP) ## All tests, on SQLite and PostgreSQL
-	@$(RUN) pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 coverage: $(STAMP) ## All tests again, with the coverage gate; takes half as long again
 	@rm -f .coverage .coverage.*
-	@$(RUN) pytest -n $(WORKERS) --cov --cov-report= $(ARGS)
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(ARGS)
 	@$(RUN) coverage report
 
 lint: $(STAMP) ## Format, rules and import contracts
