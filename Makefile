@@ -59,7 +59,7 @@ check: lint types ## Everything but the tests
 migrate: $(STAMP) ## Bring the database of the settings up to date
 	@$(RUN) argosy db upgrade
 
-bench: $(STAMP) ## Compare predictions with other model servers; `make bench ARGS="--peers argosy,bare"`
+bench: $(STAMP) ## Compare predictions with other model servers; `make bench ARGS="--peers argosy,bare"`, or ARGS=lists
 	@UV=$(abspath $(UV)) $(RUN) python -m bench $(ARGS)
 
 docs: $(STAMP) ## Check the documentation: links, snippets, generated tables

@@ -1,10 +1,15 @@
-"""Compares Argosy with other model servers, with FastAPI by hand and with a bare server: `python -m bench`."""
+"""Compares Argosy with other model servers, with FastAPI by hand and with a bare server: `python -m bench`.
+
+`python -m bench lists` measures long lists instead.
+"""
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from bench import lists
 from bench.endurance import Endurance
 from bench.peers import all_peers
 from bench.peers.base import CACHE, Peer, Unavailable
@@ -72,7 +77,10 @@ def endure(given: argparse.Namespace, report: Report, case: Case) -> None:
 
 
 def main() -> None:
-    """Bring, compare, and report."""
+    """Bring, compare, and report; or measure lists."""
+    if sys.argv[1:2] == ["lists"]:
+        lists.main(sys.argv[2:])
+        return
     given = options()
     outcome = Outcome()
     versions = dict(installed(given.peers, outcome))

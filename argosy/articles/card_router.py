@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from argosy.articles.cards import CardReader, CardService
-from argosy.articles.errors import AuthorsOnly, CardNotFound
+from argosy.articles.dependencies import CardText, Writer
+from argosy.articles.errors import AuthorsOnly, CardNotFound, NotRenderable
 from argosy.articles.schemas import ArticleRead, CardSet
-from argosy.kit.errors import Conflict, PreconditionFailed
+from argosy.kit.errors import Conflict, Invalid, PreconditionFailed
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
 from argosy.kit.web.etag import IfMatch, tag
@@ -20,7 +21,6 @@ from argosy.registry.service import ModelReader
 
 router = APIRouter(prefix="/models/{org}/{name}/card", tags=["articles"], route_class=TransactionalRoute)
 Reader = Annotated[Principal, requires(Scope.MODELS_READ)]
-Writer = Annotated[Principal, requires(Scope.ARTICLES_WRITE)]
 
 
 @router.get("", responses=GUARDED | problems(ModelNotFound, CardNotFound))
@@ -32,13 +32,23 @@ async def get_card(org: Slug, name: Slug, principal: Reader, session: Read, resp
     return await reader.show(principal, card)
 
 
-@router.put("", responses=GUARDED | problems(ModelNotFound, AuthorsOnly, Conflict, PreconditionFailed))
+@router.put(
+    "",
+    responses=GUARDED | problems(ModelNotFound, AuthorsOnly, Conflict, PreconditionFailed, Invalid, NotRenderable),
+)
 async def set_card(
-    org: Slug, name: Slug, body: CardSet, principal: Writer, session: Write, if_match: IfMatch, response: Response
+    org: Slug,
+    name: Slug,
+    body: CardSet,
+    text: CardText,
+    principal: Writer,
+    session: Write,
+    if_match: IfMatch,
+    response: Response,
 ) -> ArticleRead:
     """Write the card of a model of your organization, or change the one that you wrote."""
     model = await ModelReader(session).get_writable(principal, org, name)
     service = CardService(session)
-    card = await service.set(principal, model, body, if_match)
+    card = await service.set(principal, model, body, if_match, text)
     tag(response, card.revision)
     return await service.show(principal, card)

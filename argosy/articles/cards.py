@@ -4,6 +4,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from argosy.articles.errors import CardNotFound
+from argosy.articles.markdown import Rendered
 from argosy.articles.models import Article
 from argosy.articles.schemas import ArticleCreate, CardSet
 from argosy.articles.service import ArticleReader, ArticleService, require_author
@@ -31,8 +32,10 @@ class CardReader(ArticleReader):
 class CardService(ArticleService):
     """Writes cards."""
 
-    async def set(self, principal: Principal, model: Model, request: CardSet, precondition: Precondition) -> Article:
-        """Write the card of a model of the caller's organization, or change it.
+    async def set(
+        self, principal: Principal, model: Model, request: CardSet, precondition: Precondition, text: Rendered
+    ) -> Article:
+        """Write the card of a model of the caller's organization, or change it; its content is rendered.
 
         Raises `AuthorsOnly` for another's card, `Forbidden` for one that the caller does not see, `PreconditionFailed`.
         """
@@ -40,8 +43,8 @@ class CardService(ArticleService):
         precondition.check(card.revision if card else 0)
         if card is not None:
             require_author(principal, card)
-            return await self.change(principal, card, request.model_dump(exclude_none=True))
+            return await self.change(principal, card, request.model_dump(exclude_none=True), text)
         if await self.articles.has_card(model.id):
             raise Forbidden("the model has a card that you do not see")
         values = {"title": model.full_name, **request.model_dump(exclude_none=True)}
-        return await self.write(principal, ArticleCreate.model_validate(values), model.id, card_of=model.id)
+        return await self.write(principal, ArticleCreate.model_validate(values), text, model.id, card_of=model.id)

@@ -1,6 +1,6 @@
 """What can go wrong with articles."""
 
-from argosy.kit.errors import Forbidden, NotFound
+from argosy.kit.errors import ArgosyError, Forbidden, NotFound
 
 
 class ArticleNotFound(NotFound):
@@ -25,3 +25,12 @@ class AuthorsOnly(Forbidden):
     """Only its author changes an article."""
 
     type, title = "authors-only", "Only its author may"
+
+
+class NotRenderable(ArgosyError):
+    """The Markdown takes too much time or memory to render, or becomes too much HTML."""
+
+    status, type, title = 422, "not-renderable", "Text cannot be rendered"
+
+    def __init__(self) -> None:
+        super().__init__("simplify the content: something in it is nested or repeated too often")

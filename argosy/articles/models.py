@@ -22,6 +22,8 @@ class Article(Revised, TenantRow):
         UniqueConstraint("organization_id", "slug"),
         # Who may see a row is told by the index, so that counting does not read the texts.
         Index("ix_articles_newest", "created_at", "id", "published", "organization_id", "card_of", "author_id"),
+        Index("ix_articles_organization", "organization_id", "created_at", "id", "published", "card_of", "author_id"),
+        Index("ix_articles_slug", "slug"),
         Index("ix_articles_author", "author_id", "created_at", "id"),
         Index("ix_articles_model", "model_id", "created_at", "id"),
     )

@@ -1,80 +1,74 @@
-"""Markdown to HTML that is safe to put into a page.
+"""Rendering that takes neither the server's time nor the database's: bounded, and before a transaction that writes.
 
-The Markdown is CommonMark with tables and strikethrough, and may hold HTML; what is not known to be harmless is taken
-out afterwards, whether it was written as Markdown or as HTML.
+Some texts take time and memory that grow with the square of their length, and a thread cannot be stopped. So what is
+not short is rendered by a process of its own, which ends at its limits or is ended.
 """
 
 import asyncio
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import html
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
-import nh3
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from argosy.articles import markdown
+from argosy.articles.errors import NotRenderable
+from argosy.articles.markdown import Rendered, rendered
+from argosy.kit.errors import Unavailable
 
-EXCERPT = 240
-_TAGS = {
-    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3",
-    "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup",
-    "table", "tbody", "td", "th", "thead", "tr", "ul",
-}  # fmt: skip
-_ATTRIBUTES = {
-    "a": {"href", "title"},
-    "abbr": {"title"},
-    "code": {"class"},
-    "img": {"src", "alt", "title", "width", "height"},
-    "ol": {"start"},
-    "td": {"colspan", "rowspan"},
-    "th": {"colspan", "rowspan"},
-}
-_SCHEMES = {"http", "https", "mailto"}
-_LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
-_SPACE = re.compile(r"\s+")
-_PLAIN = {"text", "code_inline", "softbreak", "hardbreak"}
-_markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-_turn = asyncio.Semaphore()
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What is made of Markdown: safe HTML, and how the text begins as plain text."""
-
-    html: str
-    excerpt: str
+SHORT = 500  # the worst that was found takes a fifth of a second
+SECONDS = 10.0  # by the clock, on a busy machine too; of the processor's time there are CPU_SECONDS
+AT_ONCE = 2
+_turns = asyncio.Semaphore(AT_ONCE)
 
 
 async def render(content: str) -> Rendered:
-    """Render Markdown on a thread, one text at a time: it is Python's work, and long texts take long."""
-    async with _turn:
-        return await asyncio.to_thread(rendered, content)
+    """Render Markdown; raises `NotRenderable` for what exceeds the limits, `Unavailable` when too much waits."""
+    async with _turn():
+        return await (asyncio.to_thread(rendered, content) if len(content) <= SHORT else _isolated(content))
 
 
-def rendered(content: str) -> Rendered:
-    """Render Markdown, without anything that runs, submits, frames or styles."""
-    tokens = _markdown.parse(content)
-    html = nh3.clean(
-        _markdown.renderer.render(tokens, _markdown.options, {}),
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=_harmless,
-        url_schemes=_SCHEMES,
-        link_rel="noopener noreferrer nofollow ugc",
+async def readable(content: str) -> str:
+    """Return Markdown as HTML to read; as it was written where it cannot be rendered."""
+    try:
+        return (await render(content)).html
+    except NotRenderable:
+        return f"<pre>{html.escape(content)}</pre>"
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(SECONDS):
+            await _turns.acquire()
+    except TimeoutError as error:
+        raise Unavailable("too many articles are rendered at once") from error
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+async def _isolated(content: str) -> Rendered:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        str(Path(markdown.__file__)),
+        env={},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
-    return Rendered(html, _beginning(tokens))
-
-
-def _beginning(tokens: Sequence[Token]) -> str:
-    shown: list[str] = []
-    for token in tokens:
-        shown += [child.content or " " for child in token.children or [] if child.type in _PLAIN]
-        shown.append(" ")
-    text = _SPACE.sub(" ", "".join(shown)).strip()
-    return text if len(text) <= EXCERPT else text[:EXCERPT].rsplit(" ", 1)[0] + "…"
-
-
-def _harmless(element: str, attribute: str, value: str) -> str | None:
-    """Return an attribute's value, or None to leave it out."""
-    if (element, attribute) == ("code", "class"):
-        return value if _LANGUAGE.fullmatch(value) else None
-    return value
+    try:
+        async with asyncio.timeout(SECONDS):
+            output, _ = await process.communicate(content.encode())
+    except TimeoutError as error:
+        raise NotRenderable from error
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if process.returncode != 0:
+        raise NotRenderable
+    return Rendered(**json.loads(output))

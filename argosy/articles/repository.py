@@ -85,15 +85,14 @@ class ArticleRepository(TenantRepository[Article]):
         if only.published is not None:
             statement = statement.where(Article.published.is_(only.published))
         wanted = Search(only.q, [only.tag] if only.tag else [])
-        return statement.where(Article.id.in_(self._found(wanted))) if wanted else statement
+        if not wanted:
+            return statement
+        return statement.where(await search.matching(self._session, ArticleSearch, Article.id, wanted))
 
     async def _is(self, column: InstrumentedAttribute[Any], wanted: Select[UUID]) -> ColumnElement[bool]:
         """Look an id up first: of an id the planner knows how many rows have it, of a subquery it does not."""
         found = await self._session.scalar(wanted)
         return false() if found is None else column == found
-
-    def _found(self, wanted: Search) -> Select[UUID]:
-        return search.found(self._session.dialect, ArticleSearch, wanted)
 
 
 class ArticleStore(ArticleRepository):

@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from argosy.articles.errors import ArticleNotFound, AuthorsOnly, RevisionNotFound
+from argosy.articles.dependencies import RENDERED, ChangedText, NewText, Number, RestoredText, Writer
+from argosy.articles.errors import ArticleNotFound, AuthorsOnly, NotRenderable, RevisionNotFound
 from argosy.articles.schemas import (
     ArticleCreate,
     ArticleFilter,
@@ -18,7 +19,7 @@ from argosy.articles.schemas import (
     RevisionSummary,
 )
 from argosy.articles.service import ArticleReader, ArticleService
-from argosy.kit.errors import PreconditionFailed
+from argosy.kit.errors import Invalid, PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
@@ -32,10 +33,9 @@ from argosy.kit.web.sessions import Read, Write
 router = APIRouter(prefix="/articles", tags=["articles"], route_class=TransactionalRoute)
 Anybody = Annotated[Principal | None, known(Scope.ARTICLES_READ)]
 Reader = Annotated[Principal, requires(Scope.ARTICLES_READ)]
-Writer = Annotated[Principal, requires(Scope.ARTICLES_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Revision number.")]
 FOUND = GUARDED | problems(ArticleNotFound)
+TEXT = problems(Invalid, NotRenderable)
 CHANGED = GUARDED | problems(ArticleNotFound, AuthorsOnly, PreconditionFailed)
 
 
@@ -73,11 +73,13 @@ def article_filter(
     )
 
 
-@router.post("", status_code=201, responses=GUARDED, dependencies=[Idempotent])
-async def create_article(body: ArticleCreate, principal: Writer, session: Write, response: Response) -> ArticleRead:
+@router.post("", status_code=201, responses=GUARDED | TEXT, dependencies=[RENDERED, Idempotent])
+async def create_article(
+    body: ArticleCreate, text: NewText, principal: Writer, session: Write, response: Response
+) -> ArticleRead:
     """Write an article in your organization, as a draft unless it says `published`."""
     service = ArticleService(session)
-    article = await service.create(principal, body)
+    article = await service.create(principal, body, text)
     tag(response, article.revision)
     return await service.show(principal, article)
 
@@ -103,13 +105,19 @@ async def get_article(article_id: UUID, principal: Anybody, session: Read, respo
     return await reader.show(principal, article)
 
 
-@router.patch("/{article_id}", responses=CHANGED)
+@router.patch("/{article_id}", responses=CHANGED | TEXT)
 async def update_article(
-    article_id: UUID, body: ArticleUpdate, principal: Writer, session: Write, if_match: IfMatch, response: Response
+    article_id: UUID,
+    body: ArticleUpdate,
+    text: ChangedText,
+    principal: Writer,
+    session: Write,
+    if_match: IfMatch,
+    response: Response,
 ) -> ArticleRead:
     """Change an article of yours; fields that are left out stay."""
     service = ArticleService(session)
-    article = await service.update(principal, article_id, body, if_match)
+    article = await service.update(principal, article_id, body, if_match, text)
     tag(response, article.revision)
     return await service.show(principal, article)
 
@@ -162,13 +170,19 @@ async def get_revision(article_id: UUID, number: Number, principal: Reader, sess
 
 @router.post(
     "/{article_id}/revisions/{number}/restore",
-    responses=GUARDED | problems(ArticleNotFound, RevisionNotFound, AuthorsOnly, PreconditionFailed),
+    responses=GUARDED | TEXT | problems(ArticleNotFound, RevisionNotFound, AuthorsOnly, PreconditionFailed),
 )
 async def restore_revision(
-    article_id: UUID, number: Number, principal: Writer, session: Write, if_match: IfMatch, response: Response
+    article_id: UUID,
+    number: Number,
+    text: RestoredText,
+    principal: Writer,
+    session: Write,
+    if_match: IfMatch,
+    response: Response,
 ) -> ArticleRead:
     """Make an earlier title, content and tags the current ones, as a new revision."""
     service = ArticleService(session)
-    article = await service.restore(principal, article_id, number, if_match)
+    article = await service.restore(principal, article_id, number, if_match, text)
     tag(response, article.revision)
     return await service.show(principal, article)

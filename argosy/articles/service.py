@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from argosy.articles.errors import ArticleNotFound, AuthorsOnly, RevisionNotFound
+from argosy.articles.markdown import Rendered
 from argosy.articles.models import Article, ArticleRevision
-from argosy.articles.rendering import render
+from argosy.articles.rendering import readable
 from argosy.articles.repository import ArticleRepository, ArticleStore, RevisionRepository
 from argosy.articles.schemas import ArticleCreate, ArticleFilter, ArticleRead, ArticleSummary, ArticleUpdate
 from argosy.events.service import record
@@ -44,6 +45,12 @@ class ArticleReader:
         if article is None:
             await self.get(principal, article_id)
             raise Forbidden("its revisions are for its author and the organization's editors")
+        return article
+
+    async def get_own(self, principal: Principal, article_id: UUID) -> Article:
+        """Return an article that the caller may change; raises `ArticleNotFound` or `AuthorsOnly`."""
+        article = await self.get(principal, article_id)
+        require_author(principal, article)
         return article
 
     async def list(
@@ -101,16 +108,20 @@ class ArticleService(ArticleReader):
         self._session = session
         self.store = ArticleStore(session)
 
-    async def create(self, principal: Principal, request: ArticleCreate) -> Article:
-        """Write an article; raises `Invalid` for a model that the caller cannot see."""
+    async def create(self, principal: Principal, request: ArticleCreate, text: Rendered) -> Article:
+        """Write an article, whose content is rendered; raises `Invalid` for a model that the caller cannot see."""
         model = await self._bound(principal, request.model)
-        return await self.write(principal, request, model.id if model else None)
+        return await self.write(principal, request, text, model.id if model else None)
 
     async def write(
-        self, principal: Principal, request: ArticleCreate, model_id: UUID | None, card_of: UUID | None = None
+        self,
+        principal: Principal,
+        request: ArticleCreate,
+        text: Rendered,
+        model_id: UUID | None,
+        card_of: UUID | None = None,
     ) -> Article:
         """Insert an article of the caller, bound to a model that the caller may bind it to."""
-        made = await render(request.content)
         article = Article(
             id=new_id(),
             organization_id=principal.organization_id,
@@ -118,8 +129,8 @@ class ArticleService(ArticleReader):
             model_id=model_id,
             card_of=card_of,
             published_at=now() if request.published else None,
-            excerpt=made.excerpt,
-            html=made.html,
+            excerpt=text.excerpt,
+            html=text.html,
             **request.model_dump(exclude={"model"}),
         )
         await self.store.insert(article, principal.user_id)
@@ -129,25 +140,36 @@ class ArticleService(ArticleReader):
         return await self._reloaded(article)
 
     async def update(
-        self, principal: Principal, article_id: UUID, request: ArticleUpdate, precondition: Precondition
+        self,
+        principal: Principal,
+        article_id: UUID,
+        request: ArticleUpdate,
+        precondition: Precondition,
+        text: Rendered | None = None,
     ) -> Article:
-        """Change what is sent; raises `ArticleNotFound`, `AuthorsOnly`, `PreconditionFailed` or `Invalid`."""
+        """Change what is sent, with the content, if there is one, rendered.
+
+        Raises `ArticleNotFound`, `AuthorsOnly`, `PreconditionFailed` or `Invalid`.
+        """
         article = await self.get_own(principal, article_id)
         precondition.check(article.revision)
         if "model" in request.model_fields_set:
             await self._rebind(principal, article, request.model)
         changes = request.model_dump(exclude_unset=True, exclude_none=True, exclude={"model"})
-        return await self.change(principal, article, changes)
+        return await self.change(principal, article, changes, text)
 
     async def change(
-        self, principal: Principal, article: Article, changes: dict[str, object], kind: str = "article.updated"
+        self,
+        principal: Principal,
+        article: Article,
+        changes: dict[str, object],
+        text: Rendered | None,
+        kind: str = "article.updated",
     ) -> Article:
         """Set fields of an article that the caller may change; what changes nothing leaves no trace."""
         before, was_published = article.revision, article.published
-        content = changes.get("content", article.content)
-        if content != article.content:
-            made = await render(str(content))
-            article.html, article.excerpt = made.html, made.excerpt
+        if text is not None and changes["content"] != article.content:
+            article.html, article.excerpt = text.html, text.excerpt
         for field, value in changes.items():
             setattr(article, field, value)
         if article.published and not was_published:
@@ -161,13 +183,15 @@ class ArticleService(ArticleReader):
                 self._record("article.published" if article.published else "article.unpublished", article)
         return article
 
-    async def restore(self, principal: Principal, article_id: UUID, number: int, precondition: Precondition) -> Article:
-        """Make an earlier text the current one, as a new revision; whether it is published stays."""
+    async def restore(
+        self, principal: Principal, article_id: UUID, number: int, precondition: Precondition, text: Rendered
+    ) -> Article:
+        """Make an earlier text, rendered, the current one, as a new revision; whether it is published stays."""
         article = await self.get_own(principal, article_id)
         precondition.check(article.revision)
         earlier = await self.revision(principal, article_id, number)
         changes: dict[str, object] = {"title": earlier.title, "content": earlier.content, "tags": earlier.tags}
-        return await self.change(principal, article, changes, "article.restored")
+        return await self.change(principal, article, changes, text, "article.restored")
 
     async def delete(self, principal: Principal, article_id: UUID, precondition: Precondition) -> None:
         """Delete an article with its revisions; raises `ArticleNotFound`, `AuthorsOnly` or `PreconditionFailed`."""
@@ -175,12 +199,6 @@ class ArticleService(ArticleReader):
         precondition.check(article.revision)
         self._record("article.deleted", article)
         await self.store.delete(article)
-
-    async def get_own(self, principal: Principal, article_id: UUID) -> Article:
-        """Return an article that the caller may change; raises `ArticleNotFound` or `AuthorsOnly`."""
-        article = await self.get(principal, article_id)
-        require_author(principal, article)
-        return article
 
     async def _rebind(self, principal: Principal, article: Article, full_name: str | None) -> None:
         if article.card_of is not None:
@@ -214,7 +232,7 @@ class ArticleService(ArticleReader):
 
 async def html_of(article: Article) -> str:
     """Return the content as HTML that is safe to put into a page."""
-    return article.html if article.html is not None else (await render(article.content)).html
+    return article.html if article.html is not None else await readable(article.content)
 
 
 def _name(names: dict[UUID, str], article: Article) -> str | None:

@@ -89,7 +89,7 @@ async def paginate(
     ordered = statement.order_by(*((column.desc() if descending else column.asc()) for column in (key, model.id)))
     if query.cursor is not None:
         return await _by_cursor(session, ordered, query, key, model, descending=descending)
-    total = await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
+    total = await _total(session, statement)
     rows = await session.scalars(ordered.limit(query.size).offset((query.page - 1) * query.size))
     return Listing(list(rows), query, total=total)
 
@@ -101,6 +101,20 @@ def to_page(listing: Listing[T], convert: Callable[[T], U]) -> Page[U] | CursorP
         return CursorPage[Any].model_construct(items=items, next_cursor=listing.next_cursor)
     pages = -(-listing.total // query.size)
     return Page[Any].model_construct(items=items, total=listing.total, page=query.page, size=query.size, pages=pages)
+
+
+async def _total(session: ReadSession, statement: Select[Any]) -> int:
+    """Count the rows of a list; of many, perhaps as they were counted a moment ago."""
+    counted = select(func.count()).select_from(statement.order_by(None).subquery())
+    # What SQLAlchemy knows a statement by, as its own example of a cache has it.
+    known = counted._generate_cache_key()  # noqa: SLF001
+    key = known and (session.actor, known.key, *(repr(parameter.value) for parameter in known.bindparams))
+    total = session.totals.get(key)
+    if total is None:
+        total = await session.scalar(counted) or 0
+        if key is not None:
+            session.totals.keep(key, total)
+    return total
 
 
 async def _by_cursor(

@@ -14,28 +14,32 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     ForeignKey,
+    Integer,
     Select,
     Table,
     bindparam,
     cast,
     column,
+    exists,
     false,
     func,
+    literal,
     literal_column,
     select,
     table,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, declared_attr, mapped_column
 
 from argosy.kit.db import dialects
-from argosy.kit.db.session import WriteSession
+from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.db.types import BigInt
 
 # Chinese and Japanese are written without spaces: there each character is a word.
@@ -43,6 +47,7 @@ _WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
 MAX_WORD = 40
 MAX_QUERY_WORDS = 20
+COMMON = 2000
 
 
 class SearchEntry:
@@ -91,25 +96,65 @@ def terms_of(texts: Iterable[str], tags: Iterable[str] = ()) -> str:
     return " ".join(sorted({*(_word_term(word) for text in texts for word in words(text)), *map(_tag_term, tags)}))
 
 
+async def matching(
+    session: ReadSession, entry: type[SearchEntry], subject_id: InstrumentedAttribute[UUID], search: Search
+) -> ColumnElement[bool]:
+    """Return the condition that a thing is found, by the column of its id.
+
+    PostgreSQL's planner knows which terms are common. On SQLite it is looked up: with terms that many things have, the
+    things are tried in the list's order until a page is full, instead of finding and sorting them all.
+    """
+    if session.dialect == "sqlite" and (query := _Query.of(search)):
+        full_text = _full_text(entry, query)
+        some = select(func.count()).select_from(full_text.limit(COMMON).subquery())
+        if await session.scalar(some) == COMMON:
+            return exists().where(entry.subject_id == subject_id, *_holds(entry, query))
+    return subject_id.in_(found(session.dialect, entry, search))
+
+
 def found(dialect: str, entry: type[SearchEntry], search: Search) -> Select[UUID]:
     """Select the ids of what is found; nothing for a text without a word."""
-    wanted = select(entry.subject_id)
-    asked = [_word_term(word) for word in list(words(search.text or ""))[:MAX_QUERY_WORDS]]
-    if search.text and not asked:
+    wanted, query = select(entry.subject_id), _Query.of(search)
+    if query is None:
         return wanted.where(false())
-    return wanted.where(_matches(dialect, entry, asked, [_tag_term(tag) for tag in search.tags]))
-
-
-def _matches(dialect: str, entry: type[SearchEntry], asked: list[str], tags: list[str]) -> ColumnElement[bool]:
     if dialect == "postgresql":
-        query = " & ".join([*tags, *asked]) + (":*" if asked else "")
+        asked = " & ".join(query.terms) + (":*" if query.begins else "")
         # As in the index, to the letter.
         vector = func.array_to_tsvector(func.string_to_array(entry.terms, literal_column("' '")))
-        return vector.op("@@", is_comparison=True)(cast(bindparam(None, query), TSQUERY))
+        return wanted.where(vector.op("@@", is_comparison=True)(cast(bindparam(None, asked), TSQUERY)))
+    return wanted.where(entry.key.in_(_full_text(entry, query)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The terms asked for; of the last perhaps only how it begins."""
+
+    terms: list[str]
+    begins: bool
+
+    @classmethod
+    def of(cls, search: Search) -> "_Query | None":
+        """Return the terms of a search, or None for a text without a word."""
+        asked = [_word_term(word) for word in islice(words(search.text or ""), MAX_QUERY_WORDS)]
+        if search.text and not asked:
+            return None
+        return cls([*map(_tag_term, search.tags), *asked], begins=bool(asked))
+
+
+def _full_text(entry: type[SearchEntry], query: _Query) -> Select[int]:
+    """Select the keys of what SQLite finds."""
     name = f"{entry.__tablename__}_fts"  # type: ignore[attr-defined]
-    full_text = table(name, column("rowid"))
-    query = " ".join([*tags, *asked]) + ("*" if asked else "")
-    return entry.key.in_(select(full_text.c.rowid).where(literal_column(name).op("MATCH")(query)))
+    full_text = table(name, column("rowid", Integer))
+    asked = " ".join(query.terms) + ("*" if query.begins else "")
+    return select(full_text.c.rowid).where(literal_column(name).op("MATCH")(asked))
+
+
+def _holds(entry: type[SearchEntry], query: _Query) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that an entry has the terms asked for, without the index."""
+    spaced = literal(" ") + entry.terms + literal(" ")
+    for number, term in enumerate(query.terms, start=1):
+        end = "" if query.begins and number == len(query.terms) else " "
+        yield func.instr(spaced, f" {term}{end}") > 0
 
 
 def words(text: str) -> Iterator[str]:

@@ -187,3 +187,16 @@ async def test_an_article_outlives_its_author_and_is_then_the_editors(
     assert (await owner.get(path)).json()["author"] is None
     assert (await owner.patch(path, json={"title": "Mine"})).status_code == 200
     assert (await owner.delete(path)).status_code == 204
+
+
+async def test_an_article_with_a_script_is_answered_without_and_under_a_policy(
+    client: httpx2.AsyncClient, owner: Caller
+) -> None:
+    content = "Text <script>alert(1)</script> <img src=x onerror=alert(1)> [x](javascript:alert(1)) *kept*"
+    article = await written(owner, content=content, published=True)
+    answer = await client.get(f"/api/v1/articles/{article['id']}")
+    assert answer.json()["content"] == content
+    assert answer.json()["html"].strip() == '<p>Text  <img src="x"> [x](javascript:alert(1)) <em>kept</em></p>'
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argosy.articles.rendering import rendered
+from argosy.articles.markdown import rendered
 
 VECTORS = [
     "<script>alert(1)</script>",
@@ -158,3 +158,29 @@ def test_an_excerpt_is_how_the_text_begins() -> None:
     cut = rendered("word " * 100).excerpt
     assert cut.endswith("word…")
     assert len(cut) <= 241
+
+
+ALLOWED = {
+    "a": {"href", "title", "rel"}, "abbr": {"title"}, "code": {"class"},
+    "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"},
+    "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"},
+}  # fmt: skip
+BARE = {
+    "b", "blockquote", "br", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "i", "kbd", "li", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "thead", "tr", "ul",
+}  # fmt: skip
+NAMES = st.one_of(
+    st.sampled_from(sorted(BARE | FORBIDDEN | ALLOWED.keys())),
+    st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+)
+ATTRIBUTES = st.one_of(
+    st.sampled_from(sorted({"style", "id", "name", "onclick", "srcset", "class"}.union(*ALLOWED.values()))),
+    st.from_regex(r"[a-z-]{1,8}", fullmatch=True),
+)
+
+
+@given(st.lists(st.tuples(NAMES, ATTRIBUTES), min_size=1, max_size=6))
+def test_only_what_is_listed_is_left(parts: list[tuple[str, str]]) -> None:
+    for name, attributes in elements("".join(f'<{name} {key}="https://a.example">x' for name, key in parts)):
+        assert name in BARE | ALLOWED.keys()
+        assert set(attributes) <= ALLOWED.get(name, set()) | {"lang", "title"}, name

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from argosy.kit.db import dialects
 from argosy.kit.db.tenancy import NOBODY, SYSTEM, Actor, Binding
+from argosy.kit.db.totals import Totals
 from argosy.kit.errors import Unavailable
 from argosy.settings import DatabaseSettings
 
@@ -42,6 +43,12 @@ class ReadSession(AsyncSession):
     def actor(self) -> Actor:
         """Whom the session acts for."""
         return self._binding.actor
+
+    @property
+    def totals(self) -> Totals:
+        """What was counted lately in this database."""
+        totals: Totals = self.info["totals"]
+        return totals
 
     async def act_as(self, actor: Actor) -> None:
         """Act for somebody else from here on."""
@@ -109,6 +116,7 @@ class Database:
         self._write = async_sessionmaker(class_=WriteSession, expire_on_commit=False)
         # SQLite takes one writer at a time and its own waiting is unfair: queue the writers of a process in order.
         self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
+        self._totals = Totals()
         self._signals: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._given: Counter[str] = Counter()
         self._told: list[Callable[[Collection[str]], None]] = []
@@ -121,7 +129,7 @@ class Database:
     @asynccontextmanager
     async def read(self, actor: Actor = SYSTEM) -> AsyncIterator[ReadSession]:
         """Open a read-only transaction; as the system, unless it is for somebody."""
-        async with self._read(**_bound(self._reader, actor)) as session, session.begin():
+        async with self._read(**self._bound(self._reader, actor)) as session, session.begin():
             yield session
 
     @asynccontextmanager
@@ -139,7 +147,7 @@ class Database:
                 except TimeoutError as error:
                     raise Unavailable("the database is busy") from error
                 stack.callback(self._turn.release)
-            session = await stack.enter_async_context(self._write(**_bound(self.engine, actor)))
+            session = await stack.enter_async_context(self._write(**self._bound(self.engine, actor)))
             await stack.enter_async_context(session.begin())
             yield session
         if session.wakes:
@@ -189,10 +197,9 @@ class Database:
         """Close every connection."""
         await self.engine.dispose()
 
-
-def _bound(engine: AsyncEngine, actor: Actor) -> dict[str, Any]:
-    binding = Binding(actor)
-    return {"bind": dialects.bound(engine, binding), "info": {"binding": binding}}
+    def _bound(self, engine: AsyncEngine, actor: Actor) -> dict[str, Any]:
+        binding = Binding(actor)
+        return {"bind": dialects.bound(engine, binding), "info": {"binding": binding, "totals": self._totals}}
 
 
 class UnitOfWork:

@@ -115,7 +115,9 @@ def detail_of(error: ArgosyError) -> str:
 
 
 def tidy(errors: Sequence[Any]) -> list[ErrorItem]:
-    """Return Pydantic's errors as ours: bounded, and never echoing the input."""
+    """Return Pydantic's errors as ours: bounded, each once, and never echoing the input."""
+    # A body that a dependency reads too is found wrong twice.
+    errors = list({(*item["loc"], item["type"], item["msg"]): item for item in errors}.values())
     tidied = [
         ErrorItem(
             loc=[part if isinstance(part, int) else str(part)[:MAX_LOC] for part in item["loc"]],
