@@ -11,10 +11,14 @@ from typing import Any
 
 from bench.endurance import Overload, Soak
 from bench.rounds import Outcome, Plan
-from bench.summary import best_modes, medians, ratios
+from bench.summary import best_modes, medians, mode_ratios, ratios
 
 MEASURED = ("Server", "Mode", "Requests/s", "p50 ms", "p99 ms", "CPU ms", "Memory MB", "Start s", "Failed")
 RATIOS = ("Workload", "Concurrency", "Argosy over", "Requests/s", "p99", "CPU")
+MODES = (
+    "Workload", "Concurrency", "Argosy", "Requests/s", "p99 ms", "CPU ms", "Best peer", "Requests/s over it",
+    "p99 over it", "CPU over it", "Requests/s over bare", "CPU over compact",
+)  # fmt: skip
 SOAKS = ("Server", "Mode", "Requests", "First MB", "Half-way MB", "Last MB", "Growth MB", "MB per million")
 OVERLOADS = (
     "Server", "Mode", "Connections", "Capacity", "Offered", "Goodput", "Ratio", "p99 ms", "Refused", "Refused p99 ms",
@@ -48,6 +52,9 @@ class Report:
             "measurements": [one.model_dump() for one in self.outcome.measurements],
             "best": [one.model_dump() for ranking in best.values() for one in ranking],
             "ratios": [{**one._asdict(), "load": one.load._asdict()} for one in ratios(best)],
+            "modes": [
+                {**one._asdict(), "load": one.load._asdict()} for one in mode_ratios(medians(self.outcome.measurements))
+            ],
             "endurance": [asdict(one) for one in self.endurance],
             "missing": self.missing(),
         }
@@ -89,7 +96,8 @@ class Report:
     def _ratios(self) -> list[str]:
         found = ratios(best_modes(medians(self.outcome.measurements)))
         rows = [(one.load.workload, one.load.concurrency, *one[1:]) for one in found]
-        return ["## Ratios", table(RATIOS, rows)] if rows else []
+        modes = [(*one.load, *one[1:]) for one in mode_ratios(medians(self.outcome.measurements))]
+        return ["## Argosy's modes", table(MODES, modes), "## Ratios", table(RATIOS, rows)] if rows else []
 
     def _endured(self) -> list[str]:
         soaks = [_soak_cells(one) for one in self.endurance if isinstance(one, Soak)]

@@ -1,7 +1,6 @@
 """Starts a server, waits for its first right answer, and ends it with all its processes."""
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -39,7 +38,7 @@ class Server:
     def check(self, index: int, answer: bytes) -> None:
         """Compare an answer to one of the requests with the model's; raises `WrongAnswer`."""
         expected = self.case.answers[index if self.peer.computes else 0]
-        check(self.peer.values(json.loads(answer)), expected)
+        check(self.peer.values(answer), expected)
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def _wait_until_right(
         with suppress(OSError, http.client.HTTPException):
             status, body = _ask(port, call)
             if status == 200:
-                check(peer.values(json.loads(body)), case.answers[0])
+                check(peer.values(body), case.answers[0])
                 return
             seen = f"status {status}: {body[:200]!r}"
         time.sleep(POLL_SECONDS)

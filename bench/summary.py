@@ -46,6 +46,54 @@ def best_modes(measurements: Iterable[Measurement]) -> dict[Load, list[Measureme
     return {load: sorted(peers.values(), key=lambda one: -one.rate) for load, peers in best.items()}
 
 
+class ModeRatio(NamedTuple):
+    """One of Argosy's modes: its figures divided by the best peer's, the bare server's and the compact mode's."""
+
+    load: Load
+    mode: str
+    rate: float
+    p99: float
+    cpu_ms: float
+    peer: str
+    rate_over_peer: float
+    p99_over_peer: float
+    cpu_over_peer: float
+    rate_over_bare: float
+    cpu_over_compact: float
+
+
+def mode_ratios(measured: Sequence[Measurement]) -> list[ModeRatio]:
+    """Compare each of Argosy's modes with the best mode of the best peer at each load; NaN where one is not there."""
+    found = []
+    for load, ranking in best_modes(measured).items():
+        at_load = [one for one in measured if load_of(one) == load]
+        peer = next((one for one in ranking if one.peer not in {ARGOSY, BARE, BY_HAND}), None)
+        bare = next((one for one in ranking if one.peer == BARE), None)
+        modes = [one for one in at_load if one.peer == ARGOSY]
+        compact = next((one for one in modes if one.mode == "compact"), None)
+        found += [
+            ModeRatio(
+                load,
+                one.mode,
+                one.rate,
+                one.p99,
+                one.cpu_ms,
+                peer.peer if peer else "-",
+                _over(one.rate, peer.rate if peer else None),
+                _over(one.p99, peer.p99 if peer else None),
+                _over(one.cpu_ms, peer.cpu_ms if peer else None),
+                _over(one.rate, bare.rate if bare else None),
+                _over(one.cpu_ms, compact.cpu_ms if compact else None),
+            )
+            for one in modes
+        ]
+    return found
+
+
+def _over(value: float, other: float | None) -> float:
+    return value / other if other else float("nan")
+
+
 class Ratio(NamedTuple):
     """Argosy's figures divided by another's: more than 1 is more requests, or more time."""
 
@@ -70,5 +118,5 @@ def ratios(best: dict[Load, list[Measurement]]) -> list[Ratio]:
 
 def _ratio(load: Load, argosy: Measurement, other: Measurement) -> Ratio:
     # A short run on a fast server may use less processor time than the system's clock can tell.
-    cpu = argosy.cpu_ms / other.cpu_ms if other.cpu_ms else float("nan")
+    cpu = _over(argosy.cpu_ms, other.cpu_ms)
     return Ratio(load, other.peer, argosy.rate / other.rate, argosy.p99 / other.p99, cpu)

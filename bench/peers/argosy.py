@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import joblib
+import numpy as np
 
 from argosy.client import Argosy as Client
 from argosy.demo.server import running_server
@@ -18,36 +19,66 @@ PERSON, PASSWORD = "bench", "a sentence makes a good one"
 
 
 class Argosy:
-    """`argosy up` with an empty configuration; the model is pushed once, then the server started anew."""
+    """`argosy up` with an empty configuration; the model is pushed once, then the server started anew.
+
+    Three forms of the inference protocol's and our own requests go to it; `ASGI` is the compact form to the same
+    application on plain uvicorn, which anybody may run it on.
+    """
 
     name = "Argosy"
-    modes: Sequence[str] = ("compact", "named")
+    modes: Sequence[str] = ("compact", "named", "OIP", "OIP binary", "ASGI")
     computes = True
 
     def install(self) -> str:
         """Nothing to bring: it is what this repository holds."""
         return version("argosy")
 
-    def start(self, case: Case, mode: str, port: int) -> Launch:  # noqa: ARG002 - both forms go to the same server
+    def start(self, case: Case, mode: str, port: int) -> Launch:
         """Push the model, the first time."""
         data = case.folder / "argosy"
         if not (data / "key.json").exists():
             with running_server("127.0.0.1", 0, data) as server:
                 (data / "key.json").write_text(json.dumps(push(server.url, case)))
-        command: Command = [sys.executable, "-m", "argosy", "up", "--port", str(port), "--data-dir", data]
-        return Launch(command, data, {"ARGOSY_LOG_LEVEL": "warning"})
+        up: Command = [sys.executable, "-m", "argosy", "up", "--port", str(port), "--data-dir", data]
+        plain: Command = [sys.executable, "-m", "uvicorn", "--factory", "argosy.app:create_app", "--port", str(port)]
+        settings = {"ARGOSY_LOG_LEVEL": "warning", "ARGOSY_DATA_DIR": str(data)}
+        return Launch([*plain, "--no-access-log"] if mode == "ASGI" else up, data, settings)
 
     def call(self, case: Case, mode: str, rows: Matrix) -> Call:
-        """Send rows in the signature's order, or by name."""
+        """Send rows in the signature's order, by name, or as the tensor that the model's graph takes."""
         key = json.loads((case.folder / "argosy" / "key.json").read_text())
+        let_in = {"Authorization": f"Bearer {key}"}
+        if mode.startswith("OIP"):
+            return infer(rows, let_in, binary=mode == "OIP binary")
         values = [[row] for row in rows.tolist()] if is_tensor(case) else rows.tolist()
         named = {"rows": [dict(zip(names(case), row, strict=True)) for row in values]}
         body = encode(named if mode == "named" else {"data": values})
-        return Call(f"/api/v1/models/{PERSON}/model/predict", body, {"Authorization": f"Bearer {key}"})
+        return Call(f"/api/v1/models/{PERSON}/model/predict", body, let_in)
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
-        """Read the predictions."""
-        return flat(answer["predictions"])
+    def values(self, answer: bytes) -> list[float]:
+        """Read the predictions, or the outputs of the inference protocol."""
+        content, end = json.JSONDecoder().raw_decode(answer.decode("latin-1"))
+        if "predictions" in content:
+            return flat(content["predictions"])
+        (output,) = content["outputs"]
+        return flat(output["data"] if "data" in output else np.frombuffer(answer[end:], "<f4").tolist())
+
+
+def infer(rows: Matrix, headers: dict[str, str], *, binary: bool) -> Call:
+    """Return a request of the inference protocol; a binary one asks for a binary answer too."""
+    path = f"/v2/models/{PERSON}/model/infer"
+    tensor: dict[str, Any] = {"name": "X", "shape": rows.shape, "datatype": "FP32"}
+    if not binary:
+        return Call(path, encode({"inputs": [tensor | {"data": rows.reshape(-1).tolist()}]}), headers)
+    raw = rows.astype("<f4").tobytes()
+    head = encode(
+        {
+            "inputs": [tensor | {"parameters": {"binary_data_size": len(raw)}}],
+            "parameters": {"binary_data_output": True},
+        }
+    )
+    sizes = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+    return Call(path, head + raw, headers | sizes)
 
 
 def is_tensor(case: Case) -> bool:

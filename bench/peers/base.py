@@ -69,8 +69,8 @@ class Peer(Protocol):
     def call(self, case: Case, mode: str, rows: Matrix) -> Call:
         """Return the request for predictions of rows."""
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
-        """Return the values in a decoded answer."""
+    def values(self, answer: bytes) -> list[float]:
+        """Return the values in the body of an answer."""
 
 
 class Installed:

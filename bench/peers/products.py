@@ -27,9 +27,9 @@ class LitServe(Installed):
         """Send rows as lists."""
         return Call("/predict", encode({"rows": rows.tolist()}))
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
+    def values(self, answer: bytes) -> list[float]:
         """Read the values."""
-        return flat(answer["values"])
+        return flat(json.loads(answer)["values"])
 
 
 class RayServe(LitServe):
@@ -60,9 +60,9 @@ class BentoML(LitServe):
         settings = {"BENCH_MODE": mode, "BENCH_MODEL": str(case.folder), "BENTOML_HOME": str(case.folder / "bentoml")}
         return Launch(command, ROOT, PYTHONPATH | settings | {"BENTOML_DO_NOT_TRACK": "True"})
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
+    def values(self, answer: bytes) -> list[float]:
         """Read the array."""
-        return flat(answer)
+        return flat(json.loads(answer))
 
 
 class MLServer(Installed):
@@ -95,9 +95,9 @@ class MLServer(Installed):
         tensor = {"name": "X", "shape": list(rows.shape), "datatype": "FP32", "data": rows.ravel().tolist()}
         return Call("/v2/models/model/infer", encode({"inputs": [tensor]}))
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
+    def values(self, answer: bytes) -> list[float]:
         """Read the output tensor."""
-        return flat(answer["outputs"][0]["data"])
+        return flat(json.loads(answer)["outputs"][0]["data"])
 
 
 class MLflow(Installed):
@@ -121,6 +121,6 @@ class MLflow(Installed):
         """Send a tensor as lists."""
         return Call("/invocations", encode({"inputs": rows.tolist()}))
 
-    def values(self, answer: Any) -> list[float]:  # noqa: ANN401 - any JSON
+    def values(self, answer: bytes) -> list[float]:
         """Read the predictions, named or not."""
-        return flat(answer["predictions"])
+        return flat(json.loads(answer)["predictions"])
