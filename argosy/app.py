@@ -94,7 +94,7 @@ from argosy.settings import Settings
 from argosy.system import docs, health, metrics
 from argosy.usage import router as usage
 from argosy.usage.journal import Journal
-from argosy.usage.live import Places
+from argosy.usage.live import MOST_EXPORTS, Places
 from argosy.usage.service import Meter
 
 UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
@@ -216,7 +216,7 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     state.rates = crew.rates if crew and not settings.cache.is_shared else SharedRateLimiter(settings.cache.address)
     _wire_identity(app, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
-    state.usage_streams = Places()
+    state.usage_streams, state.usage_exports = Places(), Places(MOST_EXPORTS)
     state.metrics = Metrics()
     if crew is not None:
         crew.join(state.database, partial(collected, state.metrics.registry))

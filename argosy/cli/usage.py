@@ -1,24 +1,52 @@
 """`argosy usage`."""
 
-from typing import Annotated
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from argosy.cli.console import JsonOption, say, session, show, show_json
+from argosy.cli.console import JsonOption, done, say, session, show, show_json
+from argosy.client.usage import UsageRow
+
+COLUMNS = ("principal_id", "model", "version", "product_id", "day")
+FIGURES = ("calls", "rows", "refused", "errors", "p50_ms", "p95_ms", "p99_ms")
+DAY = ["%Y-%m-%d"]
 
 
 def usage(
-    by: Annotated[list[str] | None, typer.Option(help="key, model, version or day; repeat it.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="key, model, version, product or day; repeat it.")] = None,
     model: Annotated[str | None, typer.Option(help="`name` or `organization/name`.")] = None,
+    version: Annotated[int | None, typer.Option(help="Only of versions with this number.", min=1)] = None,
+    key: Annotated[str | None, typer.Option(help="Only of this API key, client or user, by id.")] = None,
+    product: Annotated[str | None, typer.Option(help="Only under this product, by id.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=DAY, help="First day, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=DAY, help="Last day, UTC.")] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Such as -errors, -calls, -mean_ms or day; `-` is downwards.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save it as CSV instead.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what your organization used."""
+    """Show what your organization used: calls, rows, errors and estimated latency."""
+    days = {"since": since.date() if since else None, "until": until.date() if until else None}
+    only: dict[str, Any] = {"version": version, "key": key, "product": product, "sort": sort, **days}
     with session() as client:
-        found = client.usage(*(by or []), model=client.full_name(model) if model else None)
+        only["model"] = client.full_name(model) if model else None
+        if output is not None:
+            written = client.export_usage(output, *(by or []), **only)
+            done(json, f"{written} ({written.stat().st_size} bytes)", path=str(written))
+            return
+        found = client.usage(*(by or []), **only)
         if json:
             show_json(found)
             return
-        columns = ("principal_id", "model", "version", "day", "calls", "rows")
-        grouped = [name for name in columns if any(getattr(row, name) is not None for row in found.items)]
-        show(found.items, False, grouped or columns)
-        say(f"{found.calls} calls, {found.rows} rows")
+        grouped = [name for name in COLUMNS if any(getattr(row, name) is not None for row in found.items)]
+        show([_line(row) for row in found.items], False, (*(grouped or COLUMNS), *FIGURES))
+        say(f"{found.calls} calls, {found.rows} rows, {found.refused} refused, {found.errors} errors")
+
+
+def _line(row: UsageRow) -> dict[str, Any]:
+    found = row.latency
+    estimates = {"p50_ms": found.p50.ms, "p95_ms": found.p95.ms, "p99_ms": found.p99.ms} if found else {}
+    return {**row.model_dump(mode="json"), **estimates}

@@ -1,4 +1,4 @@
-"""The calls about accounts, sign-ins, jobs and usage."""
+"""The calls about accounts, sign-ins and jobs."""
 
 from collections.abc import Mapping
 
@@ -97,8 +97,3 @@ def job_result(job_id: object) -> Call[Json]:
 def explain(body: Json) -> Call[results.Job]:
     """Queue an explanation."""
     return Call("POST", "/jobs", parsed(results.Job), json=body, headers=once())
-
-
-def usage(params: Json) -> Call[results.Usage]:
-    """Show usage."""
-    return Call("GET", "/usage", parsed(results.Usage), params=params)

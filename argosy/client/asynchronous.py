@@ -14,9 +14,12 @@ from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
 from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
+from argosy.client.usage_methods import AsyncUsageMethods
 
 
-class AsyncArgosy(AsyncAccountMethods, AsyncArticleMethods, AsyncOrganizationMethods, AsyncCredentialMethods):
+class AsyncArgosy(
+    AsyncAccountMethods, AsyncArticleMethods, AsyncOrganizationMethods, AsyncCredentialMethods, AsyncUsageMethods
+):
     """Talks to an Argosy server without blocking; tasks of one event loop may share it.
 
     >>> async with AsyncArgosy(api_key="ak_…") as client:
@@ -174,7 +177,3 @@ class AsyncArgosy(AsyncAccountMethods, AsyncArticleMethods, AsyncOrganizationMet
     ) -> dict[str, Any]:
         """Wait for a job and return what came of it; raises `JobUnsuccessful`, or `TimeoutError`."""
         return await self._run(self._result(job_id, timeout))
-
-    async def usage(self, *group_by: str, model: str | None = None) -> results.Usage:
-        """Show what the organization used, by `key`, `model`, `version` and `day`."""
-        return await self.send(accounts.usage(given(group_by=list(group_by) or None, model=model)))

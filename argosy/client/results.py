@@ -1,6 +1,6 @@
 """What the SDK returns: the wire shapes, typed. Fields that a newer server adds are kept."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -259,25 +259,6 @@ class Job(Result):
     def is_settled(self) -> bool:
         """Whether the job has ended, well or not."""
         return self.status not in {"queued", "running"}
-
-
-class UsageRow(Result):
-    """Calls and rows of one group."""
-
-    principal_id: UUID | None = None
-    model: str | None = None
-    version: int | None = None
-    day: date | None = None
-    calls: int
-    rows: int
-
-
-class Usage(Result):
-    """Usage of an organization."""
-
-    items: list[UsageRow]
-    calls: int
-    rows: int
 
 
 class CursorPage(Result, Generic[T]):

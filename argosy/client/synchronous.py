@@ -14,9 +14,10 @@ from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
 from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
+from argosy.client.usage_methods import UsageMethods
 
 
-class Argosy(AccountMethods, ArticleMethods, OrganizationMethods, CredentialMethods):
+class Argosy(AccountMethods, ArticleMethods, OrganizationMethods, CredentialMethods, UsageMethods):
     """Talks to an Argosy server.
 
     Calls as an API key, as an OAuth2 client, or as a user; tokens are renewed when their time is up. What is not given
@@ -169,7 +170,3 @@ class Argosy(AccountMethods, ArticleMethods, OrganizationMethods, CredentialMeth
     ) -> dict[str, Any]:
         """Wait for a job and return what came of it; raises `JobUnsuccessful`, or `TimeoutError`."""
         return self._run(self._result(job_id, timeout))
-
-    def usage(self, *group_by: str, model: str | None = None) -> results.Usage:
-        """Show what the organization used, by `key`, `model`, `version` and `day`."""
-        return self.send(accounts.usage(given(group_by=list(group_by) or None, model=model)))

@@ -12,7 +12,8 @@ import httpx2
 import numpy as np
 
 from argosy.client import Argosy, ArgosyAPIError, Prediction, PushProgress
-from argosy.client.results import Usage, Version
+from argosy.client.results import Version
+from argosy.client.usage import Usage
 from argosy.demo.cases import Case
 
 TOLERANCE = 1e-4

@@ -8,11 +8,13 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from math import isfinite
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
+from pydantic_core import to_json
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -128,28 +130,40 @@ async def _by_cursor(
 ) -> Listing[T]:
     if query.cursor:
         position = tuple_(key, model.id)
-        after = tuple_(*_decode(query.cursor, key))
+        kind = datetime if isinstance(key.type, UTCDateTime) else key.type.python_type
+        after = tuple_(*decode_cursor(query.cursor, [kind, UUID]))
         ordered = ordered.where(position < after if descending else position > after)
     rows: Sequence[Any] = (await session.scalars(ordered.limit(query.size + 1))).all()
     shown = list(rows[: query.size])
     more = len(rows) > query.size
-    return Listing(shown, query, next_cursor=_encode(getattr(shown[-1], key.key), shown[-1].id) if more else None)
+    last = encode_cursor([getattr(shown[-1], key.key), shown[-1].id]) if more else None
+    return Listing(shown, query, next_cursor=last)
 
 
-def _encode(value: object, row_id: UUID) -> str:
-    plain = value.isoformat() if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(json.dumps([plain, str(row_id)]).encode()).decode().rstrip("=")
+def encode_cursor(values: Sequence[object]) -> str:
+    """Return a place in a list, as the values that it is ordered by, in a form that clients hand back."""
+    return base64.urlsafe_b64encode(to_json(list(values))).decode().rstrip("=")
 
 
-def _decode(cursor: str, key: InstrumentedAttribute[Any]) -> tuple[Any, UUID]:
+def decode_cursor(cursor: str, kinds: Sequence[type[Any]]) -> list[Any]:
+    """Return the values of a place in a list, of these types; raises `Invalid` for anything else."""
     try:
-        value, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        expected = datetime if isinstance(key.type, UTCDateTime) else key.type.python_type
-        typed = datetime.fromisoformat(value) if expected is datetime else value
-        if not isinstance(typed, expected) or (isinstance(typed, datetime) and typed.tzinfo is None):
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list):
             raise TypeError
-        if isinstance(typed, int) and (isinstance(value, bool) or abs(typed) > MAX_INTEGER):
-            raise ValueError
-        return typed, UUID(row_id)
-    except (ValueError, TypeError, AttributeError) as error:
+        return [_typed(value, kind) for value, kind in zip(values, kinds, strict=True)]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise invalid(["query", "cursor"], "must be a next_cursor of this list with this sort order") from error
+
+
+def _typed(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever a list is ordered by
+    typed = kind.fromisoformat(value) if issubclass(kind, date) else kind(value) if kind is UUID else value
+    is_storable = (
+        (not isinstance(typed, datetime) or typed.tzinfo is not None)
+        and (not isinstance(typed, int) or abs(typed) <= MAX_INTEGER)
+        and (not isinstance(typed, float) or isfinite(typed))
+        and (not isinstance(typed, str) or "\x00" not in typed)
+    )
+    if not isinstance(typed, kind) or isinstance(typed, bool) or not is_storable:
+        raise TypeError
+    return typed

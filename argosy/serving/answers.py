@@ -19,13 +19,15 @@ from argosy.serving.shadow import Mirror
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch
+from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
+MOST_ENTRIES = 10_000
 BODY = b'{"id":"%b%b%b,"latency_ms":%.3f,"request_id":"%b"}'
 
 
 class Consumption:
-    """Who calls which version, with what the meter notes of it, made once a day and number of rows."""
+    """Who calls which version, with what the meter notes of it, made once a day, number of rows and latency bucket."""
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class Consumption:
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
-        self._entries: dict[int, bytes] = {}
+        self._entries: dict[tuple[int, int], bytes] = {}
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
@@ -58,15 +60,16 @@ class Consumption:
         if self.mirror is not None and self.target.shadow is not None:
             self.mirror.note(self.target, self.target.shadow, tensors, rows, outputs)
 
-    def entry(self, day: date, rows: int) -> bytes:
+    def entry(self, day: date, rows: int, seconds: float) -> bytes:
         """Return the meter's entry for a call."""
-        if day != self._day:
+        if day != self._day or len(self._entries) >= MOST_ENTRIES:
             self._day, self._entries = day, {}
-        found = self._entries.get(rows)
+        which = (rows, bucket(seconds))
+        found = self._entries.get(which)
         if found is None:
-            target = self.target
-            found = Meter.entry(self.principal, target.model_id, target.model, target.number, rows)
-            self._entries[rows] = found
+            target, outcome = self.target, BUCKETS[which[1]]
+            found = Meter.entry(self.principal, target.model_id, target.model, target.number, rows, outcome)
+            self._entries[which] = found
         return found
 
 
@@ -137,7 +140,9 @@ class Answerer:
             ended = time.monotonic()
             bodies = _bodies(batch, result, ended)
             day = today()
-            self._meter.record(b"".join([call.consumption.entry(day, call.rows) for call in calls]))
+            self._meter.record(
+                b"".join([call.consumption.entry(day, call.rows, ended - call.started) for call in calls])
+            )
         except Exception as error:  # noqa: BLE001 - it goes to whoever called
             for call in calls:
                 call.deliver(call, error)

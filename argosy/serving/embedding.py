@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.errors import InvalidInput
+from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
 MAX_INPUTS = 2048
@@ -61,6 +63,7 @@ class EmbeddingService:
         """
         if len(texts) > MAX_INPUTS:
             raise ContentTooLarge(f"input may have at most {MAX_INPUTS} texts", limit=MAX_INPUTS)
+        started = time.perf_counter()
         signature = await self._serving.signature(target)
         try:
             made = plan(signature.signature, has_tokenizer=target.tokenizer_digest is not None)
@@ -73,7 +76,8 @@ class EmbeddingService:
                 found = await embed(target, made, run, texts, dimensions)
         except TimeoutError as error:
             raise PredictionTimedOut(f"the embeddings took longer than {self._timeout:g} s") from error
-        self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, len(texts)))
+        took = BUCKETS[bucket(time.perf_counter() - started)]
+        self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, len(texts), took))
         return found
 
     async def _run(self, principal: Principal, target: Target, tensors: Tensors, rows: int) -> Outputs:

@@ -126,7 +126,7 @@ class ServingService:
             return answer, False
         prediction_id, request_id = str(new_id()), context.request_id() or ""
         answer = consumption.answer(prediction_id, kept, started, request_id)
-        self._meter.record(consumption.entry(today(), batch.rows))
+        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started))
         if consumption.recording:
             consumption.recording.served(prediction_id, request_id, started, batch, answer)
         return answer, True
@@ -173,7 +173,7 @@ class ServingService:
             if consumption.recording:
                 consumption.recording.refused(error.status, started, batch, context.request_id())
             raise
-        self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, batch.rows))
+        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started))
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
         consumption.mirrored(batch.tensors, batch.rows, outputs)
@@ -186,12 +186,15 @@ class ServingService:
         consumption = await self.consumption(principal, target, signature)
         outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
         predictions = signature.encode(outputs, batch.rows)
-        entry = Meter.entry(principal, target.model_id, target.model, target.number, 1)
-        self._meter.record(entry * batch.rows)
+        self._meter.record(consumption.entry(today(), 1, time.monotonic() - started) * batch.rows)
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
         consumption.mirrored(batch.tensors, batch.rows, outputs)
         return predictions
+
+    def failed(self, principal: Principal, target: Target, status: int) -> None:
+        """Meter a call that a version did not answer, by the HTTP status of the error."""
+        self._meter.failed(principal, target.model_id, target.model, target.number, status)
 
     async def lane(self, target: Target) -> AnyLane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""

@@ -1,4 +1,4 @@
-"""The usage journal: where a prediction is noted before its answer leaves.
+"""The usage journal: where a call is noted before its answer leaves, be it a prediction or an error.
 
 An entry is one line in a segment file, handed to the operating system before the call is answered, so that it survives
 kill -9 of the server; writing it takes microseconds and no database. Segments are counted into the database in batches,
@@ -14,20 +14,48 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
 from argosy.kit.ids import new_id
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import PrincipalKind
+from argosy.usage.latency import BUCKETS
 
-SUFFIX = ".usage"
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
+# The release before wrote shorter lines, and would not understand these: it must not find them while both run.
+SUFFIX, FORMER_SUFFIX = ".calls", ".usage"
+FORMER_FIELDS = 8
 log = get_logger(__name__)
+
+
+class Failure(StrEnum):
+    """What a call that was not answered counts as: refused for what it sent, or failed for want of an answer or room.
+
+    The values are the counters' names.
+    """
+
+    REFUSED = "refused"
+    ERROR = "errors"
+
+    @classmethod
+    def of(cls, status: int) -> "Failure":
+        """Return what an HTTP status counts as."""
+        return cls.REFUSED if status < SERVER_ERROR and status != TOO_MANY_REQUESTS else cls.ERROR
+
+
+FAILURES: frozenset[str] = frozenset(Failure)
+OUTCOMES = {"", *Failure, *BUCKETS}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One answered call."""
+    """One call that a version was asked.
+
+    `outcome` is the counter that it adds to beside its call: a latency bucket's, none if it was not timed, or a
+    `Failure`, which is no call that was answered.
+    """
 
     day: date
     organization_id: UUID
@@ -37,6 +65,8 @@ class Entry:
     model: str
     version: int
     rows: int
+    outcome: str = ""
+    product_id: UUID | None = None
 
     def line(self) -> bytes:
         """Return the entry as one line."""
@@ -49,13 +79,20 @@ class Entry:
             self.model,
             str(self.version),
             str(self.rows),
+            self.outcome,
+            self.product_id.hex if self.product_id else "",
         )
         return "\t".join(parts).encode() + b"\n"
 
     @classmethod
     def parse(cls, line: str) -> "Entry":
         """Read a line back; raises `ValueError` for anything else."""
-        day, organization, kind, principal, model_id, model, version, rows = line.split("\t")
+        parts = line.split("\t")
+        if len(parts) == FORMER_FIELDS:
+            parts += ["", ""]
+        day, organization, kind, principal, model_id, model, version, rows, outcome, product = parts
+        if outcome not in OUTCOMES:
+            raise ValueError(f"{outcome!r} is no counter")
         return cls(
             day=date.fromisoformat(day),
             organization_id=UUID(organization),
@@ -65,6 +102,8 @@ class Entry:
             model=model,
             version=int(version),
             rows=int(rows),
+            outcome=outcome,
+            product_id=UUID(product) if product else None,
         )
 
 
@@ -118,7 +157,7 @@ class Journal:
 
     def abandoned(self) -> list[Segment]:
         """Return the segments of processes that are gone, and of this one's failed counts, oldest first."""
-        paths = sorted(self._folder.glob(f"*{SUFFIX}"))
+        paths = sorted(path for suffix in (SUFFIX, FORMER_SUFFIX) for path in self._folder.glob(f"*{suffix}"))
         mine = self._segment.path if self._segment else None
         return [Segment(UUID(path.stem), path) for path in paths if path != mine and not _is_held(path)]
 

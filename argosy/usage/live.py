@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
+from functools import reduce
 from uuid import UUID
 
 from fastapi import Request
@@ -24,18 +25,19 @@ from argosy.kit.principal import Principal, Scope
 from argosy.kit.web.security import identified
 from argosy.usage.errors import TooManyStreams
 from argosy.usage.schemas import Amount, LiveRow, LiveUsage
-from argosy.usage.service import Counts, UsageReader
+from argosy.usage.service import Amounts, Counts, UsageReader
 
 EVERY_SECONDS = 1.0
 RETRY_MS = 3000
-MOST_STREAMS = 10
+MOST_STREAMS, MOST_EXPORTS = 10, 2
 # A credential can also run out, which is no event.
 BELIEVED_SECONDS = 30.0
 # What a process that crashed left behind may be counted a while after its day.
 LOOK_BACK = timedelta(days=1)
 RESUMED_WITHIN = timedelta(days=7)
 LOST = (Unauthenticated, Forbidden, NotFound)
-ID = re.compile(r"(\d{4}-\d{2}-\d{2}):(\d{1,18}):(\d{1,18})", re.ASCII)
+ID = re.compile(r"(\d{4}-\d{2}-\d{2})" + r":(\d{1,18})" * len(Amount.model_fields), re.ASCII)
+NOTHING: Amounts = (0, 0, 0, 0)
 log = get_logger(__name__)
 
 
@@ -101,13 +103,11 @@ class UsageStream:
             at=now(),
             seconds=round(moment - self._read, 3) if self._before is not None else 0.0,
             items=items,
-            calls=sum(item.calls for item in items),
-            rows=sum(item.rows for item in items),
+            **{name: sum(getattr(item, name) for item in items) for name in Amount.model_fields},
             missed=missed(resumed, after) if resumed else None,
         )
         self._before, self._read = after, moment
-        calls, rows = total(after, since)
-        return ServerSentEvent(event="usage", data=live, id=f"{since}:{calls}:{rows}")
+        return ServerSentEvent(event="usage", data=live, id=":".join(map(str, [since, *total(after, since)])))
 
     async def _look_again(self) -> None:
         """Look at the caller again when anything has changed."""
@@ -128,27 +128,23 @@ class UsageStream:
 
 def grown(before: Counts, after: Counts) -> list[LiveRow]:
     """Return what each model version has more than before."""
-    calls: Counter[tuple[str, int]] = Counter()
-    rows: Counter[tuple[str, int]] = Counter()
-    for key, (calls_now, rows_now) in after.items():
-        calls_then, rows_then = before.get(key, (0, 0))
-        calls[key[:2]] += calls_now - calls_then
-        rows[key[:2]] += rows_now - rows_then
+    more: dict[tuple[str, int], Amounts] = {}
+    for key, amounts in after.items():
+        more[key[:2]] = _plus(more.get(key[:2], NOTHING), _minus(amounts, before.get(key, NOTHING)))
     return [
-        LiveRow(model=model, version=version, calls=count, rows=rows[model, version])
-        for (model, version), count in calls.items()
-        if count
+        LiveRow(model=model, version=version, **_named(amounts))
+        for (model, version), amounts in more.items()
+        if any(amounts)
     ]
 
 
-def total(counts: Counts, since: date) -> tuple[int, int]:
-    """Return calls and rows over all, from a day on."""
-    found = [amount for (_, _, day), amount in counts.items() if day >= since]
-    return sum(calls for calls, _ in found), sum(rows for _, rows in found)
+def total(counts: Counts, since: date) -> Amounts:
+    """Return the amounts over all, from a day on."""
+    return reduce(_plus, (amounts for (_, _, day), amounts in counts.items() if day >= since), NOTHING)
 
 
-def resumption(last_event_id: str) -> tuple[date, int, int] | None:
-    """Return what the id of an event says: the calls and rows counted from a day on, when it was sent."""
+def resumption(last_event_id: str) -> tuple[date, Amounts] | None:
+    """Return what the id of an event says: the amounts counted from a day on, when it was sent."""
     known = ID.fullmatch(last_event_id)
     if known is None:
         return None
@@ -157,13 +153,24 @@ def resumption(last_event_id: str) -> tuple[date, int, int] | None:
     except ValueError:
         return None
     is_recent = today() - RESUMED_WITHIN <= since <= today()
-    return (since, int(known[2]), int(known[3])) if is_recent else None
+    calls, rows, refused, errors = map(int, known.groups()[1:])
+    return (since, (calls, rows, refused, errors)) if is_recent else None
 
 
-def missed(resumed: tuple[date, int, int], counts: Counts) -> Amount | None:
+def missed(resumed: tuple[date, Amounts], counts: Counts) -> Amount | None:
     """Return what was counted since an event; None when its id is not one of this organization's."""
-    since, calls_then, rows_then = resumed
-    calls, rows = total(counts, since)
-    if calls < calls_then or rows < rows_then:
-        return None
-    return Amount(calls=calls - calls_then, rows=rows - rows_then)
+    since, then = resumed
+    more = _minus(total(counts, since), then)
+    return Amount(**_named(more)) if min(more) >= 0 else None
+
+
+def _plus(a: Amounts, b: Amounts) -> Amounts:
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3])
+
+
+def _minus(a: Amounts, b: Amounts) -> Amounts:
+    return (a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3])
+
+
+def _named(amounts: Amounts) -> dict[str, int]:
+    return dict(zip(Amount.model_fields, amounts, strict=True))

@@ -1,27 +1,55 @@
-"""Metered use: counters per caller, model version and day, and the journal segments already counted."""
+"""Metered use: counters per caller, model version, product and day, and the journal segments already counted."""
 
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import ColumnElement, Double, Index, cast, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base, TenantRow
 from argosy.kit.db.types import BigInt, enum_type
 from argosy.kit.principal import PrincipalKind
+from argosy.usage.journal import Failure
+from argosy.usage.latency import BUCKETS, MIDDLES_MS
 
 COUNTER_KEY = ("organization_id", "principal_id", "model_id", "version", "day")
+COUNTERS = ("calls", "rows", *(failure.value for failure in Failure), *BUCKETS)
+
+_WITHOUT_PRODUCT, _OF_PRODUCT = text("product_id IS NULL"), text("product_id IS NOT NULL")
+
+
+def _counter() -> Mapped[int]:
+    return mapped_column(BigInt, default=0, server_default="0")
 
 
 class UsageRecord(TenantRow):
-    """What one caller used of one model version on one day (UTC).
+    """What one caller used of one model version, under one product or none, on one day (UTC).
 
     It names the model by text too, and refers to no row: what was used stays when the model or the key is deleted.
     """
 
     __tablename__ = "usage_records"
-    __table_args__ = (UniqueConstraint(*COUNTER_KEY),)
+    # Of two NULLs neither database says that they are the same, so rows without a product have an index of their own.
+    __table_args__ = (
+        Index(
+            "uq_usage_records_without_product",
+            *COUNTER_KEY,
+            unique=True,
+            sqlite_where=_WITHOUT_PRODUCT,
+            postgresql_where=_WITHOUT_PRODUCT,
+        ),
+        Index(
+            "uq_usage_records_of_product",
+            *COUNTER_KEY,
+            "product_id",
+            unique=True,
+            sqlite_where=_OF_PRODUCT,
+            postgresql_where=_OF_PRODUCT,
+        ),
+        Index("ix_usage_records_organization_id_day", "organization_id", "day"),
+    )
 
     principal_kind: Mapped[PrincipalKind] = mapped_column(enum_type(PrincipalKind, "principal_kind"))
     principal_id: Mapped[UUID]
@@ -31,6 +59,55 @@ class UsageRecord(TenantRow):
     day: Mapped[date]
     calls: Mapped[int] = mapped_column(BigInt)
     rows: Mapped[int] = mapped_column(BigInt)
+    product_id: Mapped[UUID | None]
+    refused: Mapped[int] = _counter()
+    errors: Mapped[int] = _counter()
+    ms_1: Mapped[int] = _counter()
+    ms_2: Mapped[int] = _counter()
+    ms_5: Mapped[int] = _counter()
+    ms_10: Mapped[int] = _counter()
+    ms_25: Mapped[int] = _counter()
+    ms_50: Mapped[int] = _counter()
+    ms_100: Mapped[int] = _counter()
+    ms_250: Mapped[int] = _counter()
+    ms_500: Mapped[int] = _counter()
+    ms_1000: Mapped[int] = _counter()
+    ms_2500: Mapped[int] = _counter()
+    ms_more: Mapped[int] = _counter()
+
+    @hybrid_property
+    def attempts(self) -> int:
+        """Every call of a version, answered or not."""
+        return self.calls + self.refused + self.errors
+
+    @hybrid_property
+    def timed(self) -> int:
+        """The calls whose time is in the buckets: all that were answered since there are buckets, but for jobs."""
+        return sum(getattr(self, name) for name in BUCKETS)
+
+    @hybrid_property
+    def error_rate(self) -> float:
+        """The share of all calls that ended in an error; what was refused is the caller's affair."""
+        return self.errors / self.attempts if self.attempts else 0.0
+
+    @error_rate.inplace.expression
+    @classmethod
+    def _error_rate(cls) -> ColumnElement[float]:
+        return func.coalesce(cast(cls.errors, Double) / func.nullif(cls.attempts, 0), 0.0)
+
+    @hybrid_property
+    def mean_ms(self) -> float:
+        """The mean time of a call, estimated from the buckets; 0 where nothing was timed."""
+        return float(self._spent / self.timed) if self.timed else 0.0
+
+    @mean_ms.inplace.expression
+    @classmethod
+    def _mean_ms(cls) -> ColumnElement[float]:
+        return func.coalesce(cast(cls._spent, Double) / func.nullif(cls.timed, 0), 0.0)
+
+    @hybrid_property
+    def _spent(self) -> float:
+        return sum((getattr(self, name) * middle for name, middle in zip(BUCKETS, MIDDLES_MS, strict=True)), 0.0)
 
 
 class CountedSegment(Base):

@@ -1,22 +1,28 @@
 """SQL of usage."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, delete, func, select
+from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, cast, delete, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from argosy.kit.clock import now
 from argosy.kit.db import dialects
+from argosy.kit.db.types import BigInt
 from argosy.kit.ids import new_id
+from argosy.kit.pagination import PageQuery
 from argosy.kit.principal import Principal
 from argosy.kit.repository import TenantRepository
 from argosy.organizations.models import Organization
-from argosy.usage.models import COUNTER_KEY, CountedSegment, UsageRecord
+from argosy.usage.grouping import Grouping, GroupPage
+from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, UsageRecord
+from argosy.usage.schemas import UsageFilter
 
 KEEP_SEGMENTS = timedelta(days=30)
 MAX_ROWS = 500
+STREAM_ROWS = 1000
 
 
 class UsageRepository(TenantRepository[UsageRecord]):
@@ -37,46 +43,75 @@ class UsageRepository(TenantRepository[UsageRecord]):
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
 
     async def add_counts(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add calls and rows to the counters."""
-        table = UsageRecord.__table__
-        assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
-        moment = now()
+        """Add to the counters."""
         known = set(await self._session.scalars(select(Organization.id)))
         # An organization that is gone has nobody left to bill; its entries must not hold up the others'.
         rows = [row for row in rows if row["organization_id"] in known]
+        product = UsageRecord.product_id
+        await self._upsert([row for row in rows if row["product_id"] is None], COUNTER_KEY, product.is_(None))
+        of_products = [row for row in rows if row["product_id"] is not None]
+        await self._upsert(of_products, (*COUNTER_KEY, "product_id"), product.is_not(None))
+
+    async def _upsert(self, rows: Sequence[dict[str, Any]], key: Sequence[str], where: ColumnElement[bool]) -> None:
+        table = UsageRecord.__table__
+        assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+        moment = now()
         for start in range(0, len(rows), MAX_ROWS):
             batch = [
                 {**row, "id": new_id(), "created_at": moment, "updated_at": moment}
                 for row in rows[start : start + MAX_ROWS]
             ]
             await self._session.execute(
-                dialects.upsert_adding(self._session.dialect, table, batch, key=COUNTER_KEY, add=("calls", "rows"))
+                dialects.upsert_adding(self._session.dialect, table, batch, key=key, add=COUNTERS, where=where)
             )
 
     async def forget_segments(self) -> None:
         """Forget segments whose files are long gone."""
         await self._session.execute(delete(CountedSegment).where(CountedSegment.counted_at < now() - KEEP_SEGMENTS))
 
-    async def totals(
-        self, principal: Principal, group: Sequence[str], since: date | None, until: date | None, model: str | None
-    ) -> list[dict[str, Any]]:
-        """Return calls and rows of the caller's organization, grouped by columns."""
-        columns: list[ColumnElement[Any]] = [UsageRecord.__table__.c[name] for name in group]
-        statement = _within(self.readable_by(principal), since, until, model).with_only_columns(
-            *columns, func.sum(UsageRecord.calls).label("calls"), func.sum(UsageRecord.rows).label("rows")
+    def groups(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
+        """Select the sums of the caller's organization's counters, grouped by columns."""
+        columns = [_column(name) for name in names]
+        sums = [cast(func.sum(_column(name)), BigInt).label(name) for name in COUNTERS]
+        return _within(self.readable_by(principal), only).with_only_columns(*columns, *sums).group_by(*columns)
+
+    async def sums(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Sequence[RowMapping]:
+        """Return the sums of the counters, grouped by columns."""
+        found: Sequence[RowMapping] = (
+            (await self._session.execute(self.groups(principal, names, only))).mappings().all()
         )
-        if columns:
-            statement = statement.group_by(*columns).order_by(*columns)
-        return [dict(row) for row in (await self._session.execute(statement)).mappings()]
+        return found
+
+    async def total(self, principal: Principal, only: UsageFilter) -> UsageRecord:
+        """Return the sum of the counters, over no group at all."""
+        found = (await self.sums(principal, (), only))[0]
+        return UsageRecord(**{name: found[name] or 0 for name in COUNTERS})
+
+    async def group_page(
+        self, principal: Principal, names: Sequence[str], only: UsageFilter, query: PageQuery, sort: str | None
+    ) -> GroupPage:
+        """Return one page of groups and the sum over all of them, in one statement unless the page is empty."""
+        return await Grouping(self.groups(principal, names, only), names, sort).page(self._session, query)
+
+    async def stream(
+        self, principal: Principal, names: Sequence[str], only: UsageFilter, sort: str | None
+    ) -> AsyncIterator[Sequence[Row[Any]]]:
+        """Return all groups, some at a time, as the database gives them: never all in memory."""
+        ordered = Grouping(self.groups(principal, names, only), names, sort).all()
+        found = await self._session.stream(ordered, execution_options={"yield_per": STREAM_ROWS})
+        async for part in found.partitions():
+            yield part
 
 
-def _within(
-    statement: Select[UsageRecord], since: date | None, until: date | None, model: str | None
-) -> Select[UsageRecord]:
-    if since is not None:
-        statement = statement.where(UsageRecord.day >= since)
-    if until is not None:
-        statement = statement.where(UsageRecord.day <= until)
-    if model is not None:
-        statement = statement.where(UsageRecord.model == model)
-    return statement
+def _column(name: str) -> InstrumentedAttribute[Any]:
+    column: InstrumentedAttribute[Any] = getattr(UsageRecord, name)
+    return column
+
+
+def _within(statement: Select[UsageRecord], only: UsageFilter) -> Select[UsageRecord]:
+    if only.since is not None:
+        statement = statement.where(UsageRecord.day >= only.since)
+    if only.until is not None:
+        statement = statement.where(UsageRecord.day <= only.until)
+    equal = {"model": only.model, "version": only.version, "principal_id": only.key, "product_id": only.product}
+    return statement.where(*(_column(name) == value for name, value in equal.items() if value is not None))

@@ -2,39 +2,57 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import StreamingResponse
 
+from argosy.kit.clock import today
+from argosy.kit.db.tenancy import Actor
+from argosy.kit.pagination import PageQuery, page_query
 from argosy.kit.principal import Principal, Scope
-from argosy.kit.web.openapi import GUARDED, problems
+from argosy.kit.web.openapi import GUARDED, Responses, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read
 from argosy.usage.errors import TooManyStreams
 from argosy.usage.live import Places, UsageStream
-from argosy.usage.schemas import GroupBy, UsageRead
-from argosy.usage.service import UsageReader
+from argosy.usage.schemas import GroupBy, UsageCursorPage, UsageFilter, UsagePage, UsageSort
+from argosy.usage.service import UsageReader, columns
 
 router = APIRouter(prefix="/usage", tags=["usage"], route_class=TransactionalRoute, responses=GUARDED)
 Reader = Annotated[Principal, requires(Scope.USAGE_READ)]
-DEFAULT_GROUPS = [GroupBy.KEY, GroupBy.VERSION, GroupBy.DAY]
+DEFAULT_GROUPS = [GroupBy.KEY, GroupBy.VERSION, GroupBy.PRODUCT, GroupBy.DAY]
+CSV = "text/csv"
+SHOWN: Responses = {200: {"description": "Usage", "content": {CSV: {"schema": {"type": "string"}}}}}
 
 
-@router.get("")
-async def get_usage(
-    principal: Reader,
-    session: Read,
-    group_by: Annotated[
-        list[GroupBy], Query(max_length=4, description="Repeat it to group by several.")
-    ] = DEFAULT_GROUPS,
+def usage_filter(
     since: Annotated[date | None, Query(description="First day, UTC.")] = None,
     until: Annotated[date | None, Query(description="Last day, UTC.")] = None,
     model: Annotated[str | None, Query(max_length=130, examples=["ada/iris"])] = None,
-) -> UsageRead:
-    """Show what your organization used: calls and rows, by key, model version and day."""
-    return await UsageReader(session).totals(principal, group_by, since=since, until=until, model=model)
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only of versions with this number.")] = None,
+    key: Annotated[UUID | None, Query(description="Only of this API key, client or user, by id.")] = None,
+    product: Annotated[UUID | None, Query(description="Only under this product, by id.")] = None,
+) -> UsageFilter:
+    """Read which usage is wanted."""
+    return UsageFilter(since=since, until=until, model=model, version=version, key=key, product=product)
+
+
+def wants_csv(
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    form: Annotated[
+        Literal["json", "csv"] | None,
+        Query(alias="format", description="Or ask for `text/csv` in `Accept`. CSV has all pages in one."),
+    ] = None,
+) -> bool:
+    """Tell whether the answer is to be CSV."""
+    return form == "csv" or (form is None and accept.partition(";")[0].strip().lower() == CSV)
+
+
+AsCsv = Annotated[bool, Depends(wants_csv)]
 
 
 async def place(request: Request, principal: Reader) -> AsyncIterator[None]:
@@ -42,6 +60,55 @@ async def place(request: Request, principal: Reader) -> AsyncIterator[None]:
     places: Places = request.app.state.usage_streams
     with places.taken(principal.organization_id):
         yield
+
+
+async def place_of_export(request: Request, principal: Reader, as_csv: AsCsv) -> AsyncIterator[None]:
+    """Hold one of the organization's exports, each of which keeps a connection to the database, while there is one."""
+    if not as_csv:
+        yield
+        return
+    places: Places = request.app.state.usage_exports
+    with places.taken(principal.organization_id):
+        yield
+
+
+@router.get(
+    "",
+    response_model=UsagePage | UsageCursorPage,
+    responses=SHOWN | problems(TooManyStreams),
+    dependencies=[Depends(place_of_export)],
+)
+async def get_usage(
+    principal: Reader,
+    session: Read,
+    request: Request,
+    query: Annotated[PageQuery, Depends(page_query)],
+    only: Annotated[UsageFilter, Depends(usage_filter)],
+    as_csv: AsCsv,
+    group_by: Annotated[
+        list[GroupBy], Query(max_length=5, description="Repeat it to group by several.")
+    ] = DEFAULT_GROUPS,
+    sort: Annotated[UsageSort | None, Query(description="By what it is grouped by, if left out.")] = None,
+) -> Response | UsagePage | UsageCursorPage:
+    """Show what your organization used: calls, rows, errors and latency, by key, model version, product and day."""
+    if as_csv:
+        return _download(request, principal, group_by, only, sort)
+    return await UsageReader(session).page(principal, group_by, only, query, sort)
+
+
+def _download(
+    request: Request, principal: Principal, group_by: list[GroupBy], only: UsageFilter, sort: UsageSort | None
+) -> StreamingResponse:
+    columns(group_by, sort)  # refuses what cannot be sorted while there still is a status to say it with
+
+    async def parts() -> AsyncIterator[bytes]:
+        # The request's transaction ends before the body is sent: a stream reads in one of its own.
+        async with request.app.state.database.read(Actor.of(principal)) as session:
+            async for part in UsageReader(session).export(principal, group_by, only, sort):
+                yield part
+
+    disposition = f'attachment; filename="usage-{today()}.csv"'
+    return StreamingResponse(parts(), media_type=CSV, headers={"Content-Disposition": disposition})
 
 
 @router.get(

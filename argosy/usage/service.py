@@ -1,8 +1,8 @@
 """Reading usage, and the meter that writes it."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
@@ -11,20 +11,26 @@ from uuid import UUID
 
 from argosy.kit.clock import today
 from argosy.kit.db.session import Database, ReadSession
+from argosy.kit.errors import invalid
 from argosy.kit.logs import get_logger
+from argosy.kit.pagination import CursorPage, PageQuery, to_page
 from argosy.kit.principal import Principal
-from argosy.usage.journal import Entry, Journal, Segment
+from argosy.usage.export import csv_head, csv_lines
+from argosy.usage.journal import FAILURES, Entry, Failure, Journal, Segment
+from argosy.usage.models import COUNTERS
 from argosy.usage.repository import UsageRepository
-from argosy.usage.schemas import GroupBy, UsageRead, UsageRow
+from argosy.usage.schemas import Figures, GroupBy, UsageCursorPage, UsageFilter, UsagePage, UsageRow, UsageSort
 
 COLUMNS: dict[GroupBy, tuple[str, ...]] = {
     GroupBy.KEY: ("principal_kind", "principal_id"),
     GroupBy.MODEL: ("model",),
     GroupBy.VERSION: ("model", "version"),
+    GroupBy.PRODUCT: ("product_id",),
     GroupBy.DAY: ("day",),
 }
-# Calls and rows by model, version and day.
-Counts = dict[tuple[str, int, date], tuple[int, int]]
+# Calls, rows, refused calls and errors: by model, version and day.
+Amounts = tuple[int, int, int, int]
+Counts = dict[tuple[str, int, date], Amounts]
 log = get_logger(__name__)
 
 
@@ -34,29 +40,50 @@ class UsageReader:
     def __init__(self, session: ReadSession) -> None:
         self.usage = UsageRepository(session)
 
-    async def totals(
+    async def page(
         self,
         principal: Principal,
         group_by: Sequence[GroupBy],
-        *,
-        since: date | None = None,
-        until: date | None = None,
-        model: str | None = None,
-    ) -> UsageRead:
-        """Return calls and rows of the caller's organization."""
-        columns = list(dict.fromkeys(name for group in group_by for name in COLUMNS[group]))
-        found = await self.usage.totals(principal, columns, since, until, model)
-        items = [UsageRow.model_validate(row) for row in found if row["calls"]]
-        return UsageRead(items=items, calls=sum(item.calls for item in items), rows=sum(item.rows for item in items))
+        only: UsageFilter,
+        query: PageQuery,
+        sort: UsageSort | None,
+    ) -> UsagePage | UsageCursorPage:
+        """Return a page of what the caller's organization used, and the figures over all pages."""
+        names = columns(group_by, sort)
+        found = await self.usage.group_page(principal, names, only, query, sort)
+        page = to_page(found.listing, UsageRow.of)
+        figures = dict(Figures.of(found.sum or await self.usage.total(principal, only)))
+        shape = UsageCursorPage if isinstance(page, CursorPage) else UsagePage
+        return shape.model_construct(**(dict(page) | figures))
+
+    async def export(
+        self, principal: Principal, group_by: Sequence[GroupBy], only: UsageFilter, sort: UsageSort | None
+    ) -> AsyncIterator[bytes]:
+        """Return the same as CSV, part by part as the database gives it."""
+        names = columns(group_by, sort)
+        yield csv_head(names)
+        async for part in self.usage.stream(principal, names, only, sort):
+            yield csv_lines(names, part)
 
     async def counts(self, principal: Principal, since: date) -> Counts:
         """Return the counters of the caller's organization from a day on."""
-        found = await self.usage.totals(principal, ("model", "version", "day"), since, None, None)
-        return {(row["model"], row["version"], row["day"]): (int(row["calls"]), int(row["rows"])) for row in found}
+        found = await self.usage.sums(principal, ("model", "version", "day"), UsageFilter(since=since))
+        return {
+            (row["model"], row["version"], row["day"]): (row["calls"], row["rows"], row["refused"], row["errors"])
+            for row in found
+        }
+
+
+def columns(group_by: Sequence[GroupBy], sort: UsageSort | None) -> list[str]:
+    """Return the columns to group by; raises `Invalid` for an order by a day that is none of them."""
+    names = list(dict.fromkeys(name for group in group_by for name in COLUMNS[group]))
+    if sort in {UsageSort.DAY, UsageSort.LATEST_DAY} and "day" not in names:
+        raise invalid(["query", "sort"], "days can be sorted where group_by has day")
+    return names
 
 
 class Meter:
-    """Counts answered calls: into the journal at once, into the database in batches."""
+    """Counts calls: into the journal at once, into the database in batches."""
 
     def __init__(self, database: Database, journal: Journal, interval: float) -> None:
         self._database = database
@@ -64,8 +91,16 @@ class Meter:
         self._interval = interval
 
     @staticmethod
-    def entry(principal: Principal, model_id: UUID, model: str, version: int, rows: int) -> bytes:
-        """Return what is noted for a call of today."""
+    def entry(
+        principal: Principal,
+        model_id: UUID,
+        model: str,
+        version: int,
+        rows: int,
+        outcome: str,
+        product_id: UUID | None = None,
+    ) -> bytes:
+        """Return what is noted for a call of today; for its outcome, see `Entry`."""
         return Entry(
             day=today(),
             organization_id=principal.organization_id,
@@ -75,11 +110,22 @@ class Meter:
             model=model,
             version=version,
             rows=rows,
+            outcome=outcome,
+            product_id=product_id,
         ).line()
 
     def record(self, entries: bytes) -> None:
         """Note calls, before their answers leave."""
         self._journal.append(entries)
+
+    def failed(self, principal: Principal, model_id: UUID, model: str, version: int, status: int) -> None:
+        """Note a call that a version did not answer, before the error leaves."""
+        entry = self.entry(principal, model_id, model, version, 0, Failure.of(status))
+        try:
+            self.record(entry)
+        except OSError as error:
+            # Whoever called is to be told what went wrong first, which is not this.
+            log.warning("usage_error_uncounted", error=repr(error))
 
     async def run(self) -> None:
         """Flush until cancelled, and then once more."""
@@ -114,12 +160,14 @@ class Meter:
 
 
 def _sum(segment: Segment) -> list[dict[str, Any]]:
-    calls: Counter[tuple[tuple[str, Any], ...]] = Counter()
-    rows: Counter[tuple[tuple[str, Any], ...]] = Counter()
+    sums: dict[tuple[tuple[str, Any], ...], Counter[str]] = defaultdict(Counter)
     for entry, count in segment.entries():
         fields = asdict(entry)
-        amount = fields.pop("rows")
-        key = tuple(fields.items())
-        calls[key] += count
-        rows[key] += amount * count
-    return [{**dict(key), "calls": count, "rows": rows[key]} for key, count in calls.items()]
+        rows, outcome = fields.pop("rows"), fields.pop("outcome")
+        counts = sums[tuple(fields.items())]
+        if outcome:
+            counts[outcome] += count
+        if outcome not in FAILURES:
+            counts["calls"] += count
+            counts["rows"] += rows * count
+    return [{**dict(key), **{name: counts[name] for name in COUNTERS}} for key, counts in sums.items()]

@@ -141,7 +141,7 @@ def test_a_key_with_one_scope_is_enough_to_predict(terminal: Terminal, account: 
     assert "models:read" in terminal.run("push", files[0], "--name", "sizes", code=1).stderr
 
 
-def test_usage_counts_what_was_called(terminal: Terminal, files: tuple[str, str]) -> None:
+def test_usage_counts_what_was_called(terminal: Terminal, files: tuple[str, str], tmp_path: Path) -> None:
     terminal.run("push", files[0], "--name", "sizes", "--sample", files[1])
     terminal.run("predict", "sizes", "--rows", "[[3, 4], [0, 0]]")
     found = terminal.json("usage", "--by", "model", "--model", "sizes")
@@ -150,5 +150,9 @@ def test_usage_counts_what_was_called(terminal: Terminal, files: tuple[str, str]
             break
         found = terminal.json("usage", "--by", "model", "--model", "sizes")
     assert (found["calls"], found["rows"]) == (1, 2)
-    assert "1 calls, 2 rows" in terminal.run("usage").stdout
+    assert "1 calls, 2 rows, 0 refused, 0 errors" in terminal.run("usage", "--since", "2020-01-01").stdout
+    assert "p95_ms" in terminal.run("usage", "--by", "day", "--sort", "-day").stdout
+    saved = tmp_path / "usage.csv"
+    assert "usage.csv" in terminal.run("usage", "--output", str(saved)).stdout
+    assert len(saved.read_text().splitlines()) == 2
     assert terminal.json("jobs", "list", "--status", "failed") == []

@@ -1,7 +1,9 @@
 """Every operation of the SDK, against a real server."""
 
+import asyncio
 import json
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from argosy.client import (
     PushFailed,
     PushProgress,
 )
+from argosy.client.usage import Usage, asked, collected
 from tests.client.accounts import new_account
 from tests.support.callers import PASSWORD
 from tests.support.servers import ServerProcess
@@ -232,6 +235,42 @@ def test_jobs_and_usage(client: Argosy, onnx_file: Path) -> None:
         time.sleep(0.05)
         found = client.usage("model", model=version.model)
     assert (found.calls, found.rows, found.items[0].model) == (1, 2, version.model)
+
+
+async def test_usage_of_all_pages_and_as_csv(client: Argosy, onnx_file: Path, tmp_path: Path) -> None:
+    client.push(onnx_file, name="sizes")
+    for number in (1, 2):
+        with pytest.raises(ArgosyAPIError):
+            client.predict("sizes", [{"X": "x"}] * number)
+    found = client.usage("version", model=client.full_name("sizes"), version=1, sort="-errors", since=date(2020, 1, 1))
+    while found.refused < 2:
+        await asyncio.sleep(0.05)
+        found = client.usage("version", sort="-errors")
+    assert (found.calls, found.latency, found.items[0].error_rate) == (0, None, 0.0)
+    lines = client.export_usage(tmp_path / "usage.csv", "model", until=date(2999, 1, 1)).read_text().splitlines()
+    assert lines[0].startswith("model,calls,rows,refused,errors,ms_1,")
+    assert lines[1].startswith(f"{client.full_name('sizes')},0,0,2,0,")
+    async with AsyncArgosy(client.url, username=client.organization, password=PASSWORD) as other:
+        assert (await other.usage("version", sort="-errors")).items == found.items
+        assert (await other.export_usage(tmp_path / "again.csv", "model")).read_text().splitlines() == lines
+
+
+def test_the_items_of_all_pages_are_one_answer() -> None:
+    sent: list[Any] = []
+
+    def send(call: Any) -> Any:
+        sent.append(call.params)
+        yield
+        last = call.params["cursor"] == "second"
+        figures = {"calls": 3, "rows": 3, "next_cursor": None if last else "second"}
+        return Usage.model_validate({"items": [{"calls": 1 + last, "rows": 1 + last}], **figures})
+
+    flow = collected(send, asked(("day",), key="k"))
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            next(flow)
+    assert [item.calls for item in ended.value.value.items] == [1, 2]
+    assert [one["cursor"] for one in sent] == ["", "second"]
 
 
 async def test_the_asynchronous_client_does_the_same(client: Argosy, onnx_file: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from argosy.client import Argosy
+from argosy.client import Argosy, ArgosyAPIError
 from argosy.kit.clock import today
 from argosy.usage.live import MOST_STREAMS, grown, missed, resumption
 from tests.support.callers import PASSWORD
@@ -90,12 +90,21 @@ def test_what_came_between_two_streams_is_told(owner: Argosy) -> None:
     with watching(owner) as stream:
         last, _ = next(usage(stream))
     owner.predict("sizes", [ROW] * 3)
+    with pytest.raises(ArgosyAPIError):
+        owner.predict("sizes", [{"width": 3.0}])
     time.sleep(0.7)
     with watching(owner, **{"Last-Event-ID": last}) as stream:
         told = usage(stream)
-        assert next(told)[1]["missed"] == {"calls": 1, "rows": 3}
+        assert next(told)[1]["missed"] == {"calls": 1, "rows": 3, "refused": 1, "errors": 0}
         assert next(told)[1]["missed"] is None
-    for unknown in ("", "nonsense", "2020-01-01:1:1", "2026-99-99:1:1", f"{today()}:999999:9"):
+    for unknown in (
+        "",
+        "nonsense",
+        "2020-01-01:1:1:1:1",
+        "2026-99-99:1:1:1:1",
+        f"{today()}:1:1",
+        f"{today()}:99999:9:9:9",
+    ):
         with watching(owner, **{"Last-Event-ID": unknown}) as stream:
             assert next(usage(stream))[1]["missed"] is None
 
@@ -158,13 +167,13 @@ def test_a_stop_ends_streams_at_once(tmp_path: Path) -> None:
 
 def test_readings_are_compared_by_version_and_day() -> None:
     day, next_day = today() - timedelta(days=1), today()
-    before = {("a/b", 1, day): (5, 50), ("a/b", 2, day): (1, 1), ("a/old", 1, day): (9, 9)}
-    after = {("a/b", 1, day): (6, 52), ("a/b", 1, next_day): (2, 4), ("a/b", 2, day): (1, 1)}
+    before = {("a/b", 1, day): (5, 50, 1, 0), ("a/b", 2, day): (1, 1, 0, 0), ("a/old", 1, day): (9, 9, 0, 0)}
+    after = {("a/b", 1, day): (6, 52, 3, 0), ("a/b", 1, next_day): (2, 4, 0, 1), ("a/b", 2, day): (1, 1, 0, 0)}
     (item,) = grown(before, after)
-    assert (item.version, item.calls, item.rows) == (1, 3, 6)
-    resumed = resumption(f"{next_day}:1:1")
+    assert (item.version, item.calls, item.rows, item.refused, item.errors) == (1, 3, 6, 2, 1)
+    resumed = resumption(f"{next_day}:1:1:0:0")
     assert resumed is not None
     told = missed(resumed, after)
     assert told is not None
-    assert (told.calls, told.rows) == (1, 3)
-    assert missed((day, 100, 100), after) is None
+    assert (told.calls, told.rows, told.refused, told.errors) == (1, 3, 0, 1)
+    assert missed((day, (100, 100, 0, 0)), after) is None

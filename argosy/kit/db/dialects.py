@@ -114,13 +114,22 @@ def insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
 
 
 def upsert_adding(
-    dialect: str, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str], add: Sequence[str]
+    dialect: str,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+    add: Sequence[str],
+    where: ColumnElement[bool] | None = None,
 ) -> Insert:
-    """Return an INSERT of rows that adds to the counters of a row that is there already."""
+    """Return an INSERT of rows that adds to the counters of a row that is there already.
+
+    `where` is that of the unique index of the key, when it is one of some rows only.
+    """
     statement = insert(dialect, table).values([dict(row) for row in rows])
     added: dict[str, ColumnElement[Any]] = {name: table.c[name] + statement.excluded[name] for name in add}
     touched = {"updated_at": statement.excluded.updated_at} if "updated_at" in table.c else {}
-    return statement.on_conflict_do_update(index_elements=list(key), set_=added | touched)
+    return statement.on_conflict_do_update(index_elements=list(key), index_where=where, set_=added | touched)
 
 
 async def unchecked(connection: AsyncConnection) -> None:

@@ -88,9 +88,9 @@ class InferenceService:
     async def answer(self, principal: Principal, asked: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Run a model for a caller who was let in."""
         target = await self._find(principal, "model_name", asked.model_name, asked.model_version)
-        with refusals():
+        with self._plane.counted(principal, target), refusals():
             read = decode(asked)
-        outputs = await self._plane.infer(principal, target, read.inputs, read.outputs)
+            outputs = await self._plane.infer(principal, target, read.inputs, read.outputs)
         return encode(asked.model_name, str(target.number), read, outputs)
 
     async def _enter(self, call: Call, field: str, name: str, version: str) -> tuple[Principal, Target]:

@@ -220,9 +220,10 @@ async def _infer(
     plane = _plane(request)
     target = await plane.find(principal, org, name, version, session_id)
     form = await plane.form(target, _shown(org, name))
-    with refusals():
+    with plane.counted(principal, target), refusals():
         batch, wanted = form.read(await request.body(), length, request.app.state.settings.limits.rows)
-    body, header_length = wanted.body(await plane.run(principal, target, batch, within))
+        outputs = await plane.run(principal, target, batch, within)
+    body, header_length = wanted.body(outputs)
     if header_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(header_length)})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from argosy import __version__
@@ -10,7 +11,7 @@ from argosy.kit.principal import Principal
 from argosy.kit.schemas import Schema
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.protocols.oip_tensors import DATATYPES, Array
-from argosy.serving.protocols.refusals import refusals
+from argosy.serving.protocols.refusals import counted, refusals
 from argosy.serving.runtime import Outputs
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
@@ -97,6 +98,10 @@ class OipPlane:
     async def form(self, target: Target, shown: str) -> InferForm:
         """Return what reads REST's requests for a version, asked for by a name, and writes the answers."""
         return InferForm(await self._serving.signature(target), shown, target.number)
+
+    def counted(self, principal: Principal, target: Target) -> AbstractContextManager[None]:
+        """Meter a call that ends in an error."""
+        return counted(self._serving, principal, target)
 
     async def run(self, principal: Principal, target: Target, batch: Batch, within: int | None) -> Outputs:
         """Run a version on a batch that was checked; raises what `ServingService.infer` raises."""

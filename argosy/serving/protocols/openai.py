@@ -23,7 +23,7 @@ from argosy.serving.errors import (
     PredictionTimedOut,
 )
 from argosy.serving.protocols.openai_codec import ModelName, decode, encode
-from argosy.serving.protocols.refusals import refusals
+from argosy.serving.protocols.refusals import counted, refusals
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 
@@ -93,7 +93,8 @@ async def create_embeddings(principal: Consumer, request: Request) -> Response:
     with refusals():
         asked = decode(await request.body())
     target = await _target(request, principal, asked.model)
-    made = await embeddings.embed(principal, target, asked.inputs, asked.dimensions)
+    with counted(request.app.state.serving, principal, target):
+        made = await embeddings.embed(principal, target, asked.inputs, asked.dimensions)
     # Millions of numbers take a while to write: not on the event loop.
     body = await asyncio.to_thread(encode, target.model, made.vectors, made.tokens, in_base64=asked.in_base64)
     return Response(body, media_type="application/json")

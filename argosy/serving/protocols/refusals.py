@@ -1,10 +1,17 @@
-"""An input that does not fit, as the error that its sender is told."""
+"""An input that does not fit, as the error that its sender is told; and errors as the meter counts them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from starlette.requests import ClientDisconnect
+
 from argosy.kit.errors import ArgosyError, BadRequest, ContentTooLarge, Invalid
+from argosy.kit.principal import Principal
+from argosy.serving.service import ServingService
+from argosy.serving.target import Target
 from argosy.signature.errors import InvalidInput
+
+INTERNAL_ERROR = 500
 
 KINDS: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
 
@@ -16,3 +23,15 @@ def refusals() -> Iterator[None]:
         yield
     except InvalidInput as error:
         raise KINDS.get(error.status, Invalid)(errors=error.errors) from error
+
+
+@contextmanager
+def counted(serving: ServingService, principal: Principal, target: Target) -> Iterator[None]:
+    """Meter a call of a version that ends in an error, which its sender is then told; who has gone is told nothing."""
+    try:
+        yield
+    except ClientDisconnect:
+        raise
+    except Exception as error:
+        serving.failed(principal, target, error.status if isinstance(error, ArgosyError) else INTERNAL_ERROR)
+        raise

@@ -23,6 +23,7 @@ from argosy.kit.web.entrance import require_scope
 from argosy.kit.web.openapi import GUARDED
 from argosy.kit.web.security import identified, requires
 from argosy.serving.errors import ModelRejectedInput, Overloaded
+from argosy.serving.protocols.refusals import counted
 from argosy.serving.protocols.typed import PREDICT_PROBLEMS
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
@@ -126,13 +127,15 @@ class PredictionStream:
         await state.entrance.wait(self._principal, rows)
 
     async def _answer(self, group: Sequence[bytes]) -> bytes:
-        outcomes = await self._together(group)
+        with counted(self._serving, self._principal, self._target):
+            outcomes = await self._together(group)
         lines = []
         for outcome in outcomes:
             shown: dict[str, object] = {"row": self._rows}
             if isinstance(outcome, InvalidInput):
                 shown["errors"] = [{**error, "loc": error["loc"][2:]} for error in outcome.errors]
                 self._failed += 1
+                self._serving.failed(self._principal, self._target, outcome.status)
             else:
                 shown["prediction"] = outcome
             self._rows += 1

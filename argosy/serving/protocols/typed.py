@@ -15,7 +15,7 @@ from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NoLiveVe
 from argosy.serving.imaging import ImageDecoder
 from argosy.serving.protocols import images
 from argosy.serving.protocols.headers import SessionId, Within
-from argosy.serving.protocols.refusals import refusals
+from argosy.serving.protocols.refusals import counted, refusals
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.tensors import Batch
@@ -88,7 +88,7 @@ async def predict(
     serving: ServingService = request.app.state.serving
     target = await serving.resolve(principal, org, name, version, alias, session_id)
     limit: int = request.app.state.settings.limits.rows
-    with refusals():
+    with counted(serving, principal, target), refusals():
         read = await request.body() if media_type == JSON else await _read_images(request, media_type, target, limit)
         body, cached = await serving.answer(principal, target, read, max_rows=limit, within=within)
     headers = None if cached is None else {"X-Cache": "hit" if cached else "miss"}

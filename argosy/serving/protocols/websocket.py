@@ -18,7 +18,7 @@ from argosy.kit.logs import get_logger
 from argosy.kit.schemas import Slug
 from argosy.kit.web.metrics import Metrics
 from argosy.kit.web.problems import Problem, problem, problem_of, translate
-from argosy.serving.protocols.refusals import refusals
+from argosy.serving.protocols.refusals import counted, refusals
 from argosy.serving.protocols.websocket_access import LOST, Access, Asked, Closing, admitted
 from argosy.serving.protocols.window import Window
 from argosy.serving.service import ServingService
@@ -143,9 +143,9 @@ class Conversation:
 
     async def _predict(self, request: JsonValue | InvalidInput) -> bytes:
         principal, target = await self._access.fresh()
-        await self._access.count(principal)
         serving: ServingService = self._state.serving
-        with refusals():
+        with counted(serving, principal, target), refusals():
+            await self._access.count(principal)
             if isinstance(request, InvalidInput):
                 raise request
             return await serving.predict(principal, target, request, max_rows=self._state.settings.limits.rows)
