@@ -69,6 +69,10 @@ from argosy.members import router as members
 from argosy.members.service import InvitedGuests
 from argosy.orders import router as orders
 from argosy.organizations import router as organizations
+from argosy.payments import router as payments
+from argosy.payments.wiring import consumers as payment_consumers
+from argosy.payments.wiring import maintain as maintain_payments
+from argosy.payments.wiring import wire as wire_payments
 from argosy.predictions import router as predictions
 from argosy.predictions.maintenance import forget_expired
 from argosy.predictions.recorder import Recorder
@@ -198,6 +202,9 @@ def _api() -> APIRouter:
         usage.router,
         products.router,
         orders.router,
+        orders.sales,
+        payments.router,
+        payments.webhooks,
     ):
         api.include_router(router)
     return api
@@ -215,6 +222,7 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     state.crew = crew
     state.rates = crew.rates if crew and not settings.cache.is_shared else SharedRateLimiter(settings.cache.address)
     _wire_identity(app, settings)
+    wire_payments(state, settings)
     state.meter = Meter(state.database, Journal(data / "usage"), settings.usage.flush)
     state.usage_streams, state.usage_exports = Places(), Places(MOST_EXPORTS)
     state.metrics = Metrics()
@@ -242,13 +250,14 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     explainer = Explainer(state.database, state.store, state.serving, state.meter, bounds)
     handlers = {JOB_KIND: registrar.handler, EXPLANATION: explainer.handler}
     state.worker = Worker(state.database, handlers, settings.jobs)
-    consumers = (
+    consumers: tuple[Consumer | Courier, ...] = (
         Consumer("audit.append", EVERY, append_audit),
         Consumer("identity.send_code", CODE_REQUESTED, CodeSender(state.keys, settings.security).handle),
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
         Consumer("serving.warm_deployment", DEPLOYMENT_CHANGED, state.serving.warm),
     )
+    consumers += payment_consumers(state)
     state.fast = FastPath(freshness, state.serving, state.authenticator, state.rates, state.metrics, settings)
     state.denied = Denials(state.database, state.rates).note
     state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
@@ -292,7 +301,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(state.images.close)
         own = (state.meter, state.recorder, state.serving.mirror, state.activity, state.fast.freshness)
         # What one process of the machine does for all.
-        shared = (state.dispatcher.run, state.worker.run, partial(_maintain, app))
+        shared = (state.dispatcher.run, state.worker.run, partial(_maintain, app), *(one.run for one in state.payments))
         if state.settings.cache.is_shared:
             await stack.enter_async_context(_background(state.signals.run()))
         led = [state.crew.lead(shared)] if state.crew else [one() for one in shared]
@@ -321,6 +330,7 @@ async def _maintain(app: FastAPI) -> None:
                 await forget_old(session)
                 await forget_results(session)
                 await forget_expired(session)
+                await maintain_payments(session)
             await app.state.signing_keys.keep_fresh()
             if removed:
                 log.info("orphans_collected", removed=removed)

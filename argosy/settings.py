@@ -280,6 +280,29 @@ class UsageSettings(BaseModel):
     flush: Seconds = Field(1.0, description="Seconds between writes of the usage journal to the database.")
 
 
+class PaymentsSettings(BaseModel):
+    """How orders are paid."""
+
+    provider: Literal["local", "stripe"] = Field("local", description="`local` moves no money; `stripe` needs its key.")
+    order_hours: Annotated[float, Field(gt=0)] = Field(24.0, description="Hours after which an unpaid order fails.")
+    poll: Seconds = Field(60.0, description="Seconds of silence after which the provider is asked about a payment.")
+    timeout: Seconds = Field(900.0, description="Seconds after which a payment that is not confirmed is cancelled.")
+    tolerance: Seconds = Field(300.0, le=3600, description="Greatest age of a webhook's signature, in seconds.")
+    local_delay: Seconds = Field(1.0, description="Seconds that the local provider takes to confirm.")
+    local_address: HttpUrl | None = Field(
+        None, description="Where the local provider reaches this server; the address it listens on if unset."
+    )
+    stripe_key: SecretStr | None = Field(None, description="Stripe's secret key, `sk_…` or `rk_…`.")
+    stripe_webhook_secrets: Secrets = Field([], description="Secrets of Stripe's webhook endpoint, `whsec_…`.")
+    stripe_url: HttpUrl = Field(HttpUrl("https://api.stripe.com"), description="Where Stripe's API is.")
+
+    @model_validator(mode="after")
+    def _complete_stripe(self) -> Self:
+        if self.provider == "stripe" and (self.stripe_key is None or not self.stripe_webhook_secrets):
+            raise ValueError("stripe needs stripe_key and stripe_webhook_secrets")
+        return self
+
+
 class SecretsFolder(EnvSettingsSource):
     """Variables given as files of their names, as orchestrators mount secrets."""
 
@@ -337,6 +360,7 @@ class Settings(BaseSettings):
     conversion: ConversionSettings = ConversionSettings()
     jobs: JobsSettings = JobsSettings()
     usage: UsageSettings = UsageSettings()
+    payments: PaymentsSettings = PaymentsSettings()
 
     @property
     def database_url(self) -> str:

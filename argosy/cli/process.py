@@ -81,8 +81,9 @@ class Server(uvicorn.Server):
         """Say where the server is."""
         if self._app.state.grpc is not None:
             typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
-        address = self.servers[0].sockets[0].getsockname()
-        typer.echo(f"Argosy ready at {url_of(address, is_secure=self.config.is_ssl)}")
+        url = url_of(self.servers[0].sockets[0].getsockname(), is_secure=self.config.is_ssl)
+        self._app.state.address.found(url)
+        typer.echo(f"Argosy ready at {url}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell what would go on for as long as its client does, then drain HTTP and gRPC together."""

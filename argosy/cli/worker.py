@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from argosy.app import create_app
 from argosy.cli.accepting import Acceptor
 from argosy.cli.fast_connections import FastProtocol
-from argosy.cli.listening import Board
+from argosy.cli.listening import Board, url_of
 from argosy.cli.process import Server, configured, prepared
 from argosy.cli.server import load_settings
 from argosy.cli.tls import TlsUnusable, tls_context
@@ -84,6 +84,7 @@ class WorkerServer(Server):
             partial(self._board.show, orders.place),
             self._board,
         )
+        self._app.state.address.found(url_of(self._listener.getsockname(), is_secure=self.config.is_ssl))
         self._acceptor.start()
         self._crew.tell("ready")
 

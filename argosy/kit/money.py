@@ -60,3 +60,10 @@ class Money(Schema):
     def of(cls, amount: int, currency: str) -> Self:
         """Return an amount of a currency."""
         return cls(amount=amount, currency=currency)
+
+
+def written(amount: int, currency: str) -> str:
+    """Return an amount for people to read, such as `19.99 EUR`."""
+    digits = MINOR_UNITS[currency]
+    whole, part = divmod(amount, 10**digits)
+    return f"{whole}.{part:0{digits}d} {currency}" if digits else f"{whole} {currency}"

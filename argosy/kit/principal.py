@@ -17,6 +17,7 @@ class Scope(StrEnum):
     PRODUCTS_WRITE = "products:write"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
+    SALES_READ = "sales:read"
     PAYLOADS_READ = "payloads:read"
     PAYLOADS_WRITE = "payloads:write"
     USAGE_READ = "usage:read"

@@ -11,6 +11,8 @@ from argosy.kit.web import idempotency
 from argosy.members import models as members
 from argosy.orders import models as orders
 from argosy.organizations import models as organizations
+from argosy.payments import models as payments
+from argosy.payments.local import models as local_payments
 from argosy.predictions import models as predictions
 from argosy.products import models as products
 from argosy.registry import models as registry
@@ -25,9 +27,11 @@ __all__ = [
     "idempotency",
     "identity",
     "jobs",
+    "local_payments",
     "members",
     "orders",
     "organizations",
+    "payments",
     "predictions",
     "products",
     "registry",

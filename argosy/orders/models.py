@@ -1,14 +1,16 @@
 """Orders: what an organization bought, as it was when it was bought."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from argosy.kit.db.base import Revised, TenantRow
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.db.types import BigInt, enum_type
 from argosy.orders.states import OrderStatus
+from argosy.organizations.models import Organization
 
 
 class OrderItem(TenantRow):
@@ -17,7 +19,12 @@ class OrderItem(TenantRow):
     __tablename__ = "order_items"
     __table_args__ = (
         UniqueConstraint("order_id", "product_id"),
+        Index(None, "vendor_id", "created_at", "id"),
         CheckConstraint("quantity > 0 AND price > 0", name="positive"),
+    )
+    # A vendor sees what it sold.
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(
+        also_read="vendor_id BETWEEN argosy_first_organization() AND argosy_last_organization()"
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
@@ -29,6 +36,7 @@ class OrderItem(TenantRow):
     price: Mapped[int] = mapped_column(BigInt)
     price_number: Mapped[int]
     plan: Mapped[dict[str, Any]]
+    order: Mapped["Order"] = relationship(lazy="raise", back_populates="items")
 
 
 class Order(Revised, TenantRow):
@@ -38,6 +46,13 @@ class Order(Revised, TenantRow):
     __table_args__ = (
         Index(None, "organization_id", "created_at", "id"),
         Index(None, "organization_id", "status", "created_at", "id"),
+        Index(None, "status", "created_at"),
+    )
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(
+        also_read=(
+            "EXISTS (SELECT 1 FROM order_items WHERE order_items.order_id = orders.id AND order_items.vendor_id"
+            " BETWEEN argosy_first_organization() AND argosy_last_organization())"
+        )
     )
 
     status: Mapped[OrderStatus] = mapped_column(enum_type(OrderStatus, "status"), default=OrderStatus.PENDING)
@@ -45,5 +60,10 @@ class Order(Revised, TenantRow):
     currency: Mapped[str]
     placed_by: Mapped[UUID]
     items: Mapped[list[OrderItem]] = relationship(
-        lazy="raise", cascade="all, delete-orphan", order_by=OrderItem.id, passive_deletes=True
+        lazy="raise",
+        cascade="all, delete-orphan",
+        order_by=OrderItem.id,
+        passive_deletes=True,
+        back_populates="order",
     )
+    organization: Mapped[Organization] = relationship(lazy="raise")

@@ -1,11 +1,13 @@
 """SQL of orders."""
 
-from sqlalchemy import Select
-from sqlalchemy.orm import selectinload
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from argosy.kit.principal import Principal
-from argosy.kit.repository import TenantRepository
-from argosy.orders.models import Order
+from argosy.kit.repository import Repository, TenantRepository
+from argosy.orders.models import Order, OrderItem
 from argosy.orders.states import OrderStatus
 
 
@@ -22,3 +24,23 @@ class OrderRepository(TenantRepository[Order]):
         """Select readable orders, of one status if it is given."""
         statement = self.readable_by(principal)
         return statement if status is None else statement.where(Order.status == status)
+
+    async def hold(self, order_id: UUID, organization_id: UUID | None = None) -> Order | None:
+        """Return an order as it is now, locked until the transaction ends; whoever's it is, unless that is said."""
+        statement = select(Order).where(Order.id == order_id).options(selectinload(Order.items)).with_for_update()
+        if organization_id is not None:
+            statement = statement.where(Order.organization_id == organization_id)
+        return await self.one_or_none(statement.execution_options(populate_existing=True))
+
+
+class SaleRepository(Repository[OrderItem]):
+    """What the caller's organization sold, to whomever."""
+
+    model = OrderItem
+
+    def of(self, principal: Principal, status: OrderStatus | None) -> Select[OrderItem]:
+        """Select the items that the caller's organization sold, with their orders, of one status if it is given."""
+        sold = select(OrderItem).where(OrderItem.vendor_id == principal.organization_id)
+        if status is not None:
+            sold = sold.where(OrderItem.order.has(Order.status == status))
+        return sold.options(joinedload(OrderItem.order, innerjoin=True).joinedload(Order.organization, innerjoin=True))

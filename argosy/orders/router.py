@@ -16,13 +16,15 @@ from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read, Write
 from argosy.orders.errors import NotOnSale, OrderNotFound, OrderStatusConflict, SoldOut
-from argosy.orders.schemas import OrderCreate, OrderRead
-from argosy.orders.service import OrderReader, OrderService
+from argosy.orders.schemas import OrderCreate, OrderRead, SaleRead
+from argosy.orders.service import OrderReader, OrderService, SaleReader
 from argosy.orders.states import OrderStatus
 from argosy.products.errors import ProductNotFound
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=TransactionalRoute, responses=GUARDED)
+sales = APIRouter(prefix="/sales", tags=["orders"], route_class=TransactionalRoute, responses=GUARDED)
 Reader = Annotated[Principal, requires(Scope.ORDERS_READ)]
+Vendor = Annotated[Principal, requires(Scope.SALES_READ)]
 Buyer = Annotated[Principal, requires(Scope.ORDERS_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
 
@@ -74,3 +76,15 @@ async def cancel_order(
     order = await OrderService(session).cancel(principal, order_id, if_match)
     tag(response, order.revision)
     return OrderRead.of(order)
+
+
+@sales.get("")
+async def list_sales(
+    principal: Vendor,
+    session: Read,
+    query: Paging,
+    status: OrderStatus | None = None,
+    sort: Annotated[OrderSort, Query()] = OrderSort.NEWEST,
+) -> Page[SaleRead] | CursorPage[SaleRead]:
+    """List what your organization sold: one line for each item of an order."""
+    return to_page(await SaleReader(session).list(principal, status, query, sort), SaleRead.of)

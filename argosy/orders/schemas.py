@@ -1,5 +1,6 @@
 """Wire shapes of orders."""
 
+from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -79,4 +80,34 @@ class OrderRead(Read):
             items=[ItemRead.of(row, order.currency) for row in order.items],
             placed_by=order.placed_by,
             revision=order.revision,
+        )
+
+
+class SaleRead(Schema):
+    """Some of one product that was sold, and to which organization; the rest of its order is its customer's."""
+
+    order_id: UUID
+    customer: str = Field(description="The slug of the organization.", examples=["ada"])
+    product_id: UUID | None
+    name: str
+    quantity: int
+    price: Money = Field(description="Of one.")
+    total: Money
+    status: OrderStatus
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: OrderItem) -> Self:
+        """Return the wire shape of a row that was loaded with its order."""
+        order = row.order
+        return cls(
+            order_id=order.id,
+            customer=order.organization.slug,
+            product_id=row.product_id,
+            name=row.name,
+            quantity=row.quantity,
+            price=Money.of(row.price, order.currency),
+            total=Money.of(row.price * row.quantity, order.currency),
+            status=order.status,
+            created_at=row.created_at,
         )

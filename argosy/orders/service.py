@@ -11,7 +11,7 @@ from argosy.kit.principal import Principal
 from argosy.kit.web.etag import Precondition
 from argosy.orders.errors import NotOnSale, OrderNotFound, OrderStatusConflict, SoldOut
 from argosy.orders.models import Order, OrderItem
-from argosy.orders.repository import OrderRepository
+from argosy.orders.repository import OrderRepository, SaleRepository
 from argosy.orders.schemas import ItemCreate, OrderCreate
 from argosy.orders.states import ORDER_TRANSITIONS, UNSOLD, OrderStatus
 from argosy.products.errors import ProductNotFound
@@ -39,6 +39,19 @@ class OrderReader:
     ) -> Listing[Order]:
         """Return the orders of the caller's organization."""
         return await self.orders.page(self.orders.matching(principal, status), query, sort)
+
+
+class SaleReader:
+    """Looks up what was sold."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._sales = SaleRepository(session)
+
+    async def list(
+        self, principal: Principal, status: OrderStatus | None, query: PageQuery, sort: str
+    ) -> Listing[OrderItem]:
+        """Return what the caller's organization sold."""
+        return await self._sales.page(self._sales.of(principal, status), query, sort)
 
 
 class OrderService(OrderReader):
@@ -72,6 +85,13 @@ class OrderService(OrderReader):
         precondition.check(order.revision)
         await self.move(order, OrderStatus.CANCELLED)
         return order
+
+    async def hold(self, order_id: UUID, principal: Principal | None = None) -> Order | None:
+        """Return an order that nobody else changes until the transaction ends; the caller's, if there is one.
+
+        Without a caller it is for what the server does by itself, in a transaction of the system.
+        """
+        return await self.orders.hold(order_id, principal.organization_id if principal else None)
 
     async def move(self, order: Order, status: OrderStatus) -> None:
         """Bring an order into another state, the one way there is; raises `OrderStatusConflict`."""

@@ -66,6 +66,8 @@ async def full(database: Database, owner: Caller, stranger: Caller) -> None:
         product = await published(caller, tags=["a"])
         ordered = await caller.post("/orders", json={"items": [{"product_id": product["id"]}]})
         assert ordered.status_code == 201
+        paid = await caller.post(f"/orders/{ordered.json()['id']}/pay", json={"payment_method": "never"})
+        assert paid.status_code == 202, paid.text
         explain = {"kind": "explanation", "method": "permutation", "rows": [{"width": 1, "height": 1}], "samples": 1}
         asked = await caller.post("/jobs", json=explain | {"model": f"{caller.username}/sizes"})
         assert asked.status_code == 202, asked.text

@@ -67,9 +67,11 @@ class TransactionalRoute(APIRoute):
         handler = super().get_route_handler()
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
 
+        needs_body = takes_json and self.body_field is not None and self.body_field.field_info.is_required()
+
         async def transactional(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
-            if takes_json:
+            if takes_json and (needs_body or _has_body(strict)):
                 _require_json(strict)
             async with UnitOfWork(request.app.state.database) as work:
                 strict.state.work = work
@@ -93,6 +95,10 @@ async def _run(handler: Handler, request: Request) -> Response | ArgosyError:
         raise
     await keep_response(request, response)
     return response
+
+
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 def _require_json(request: Request) -> None:
