@@ -29,6 +29,10 @@ from argosy.engines.mail.smtp import SmtpMailer
 from argosy.engines.rates import SharedRateLimiter
 from argosy.engines.signals import SharedSignals
 from argosy.engines.storage.local import LocalArtifactStore
+from argosy.entitlements import router as entitlements
+from argosy.entitlements.expiry import Expiry
+from argosy.entitlements.fulfilment import ORDER_PAID, ORDER_REFUNDED, grant_order, revoke_order
+from argosy.entitlements.grants import EntitlementGrants
 from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
 from argosy.events.freshness import Freshness
 from argosy.explanations import router as explanations
@@ -102,6 +106,7 @@ from argosy.usage.live import MOST_EXPORTS, Places
 from argosy.usage.service import Meter
 
 UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
+QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 STREAMS = re.compile(r"/api/v1/models/[^/]+/[^/]+/predict/stream")
 DISPATCH_POLL = 1.0
 MAINTENANCE_INTERVAL = 300.0
@@ -162,7 +167,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
             allow_origins=network.origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=ALLOWED_HEADERS,
-            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", *Standing.HEADERS],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", *Standing.HEADERS, *QUOTA_HEADERS],
         )
     app.add_middleware(MetricsMiddleware, app.state.metrics)
     app.add_middleware(RateLimitMiddleware, app.state.rates, settings.rates.anonymous)
@@ -205,6 +210,7 @@ def _api() -> APIRouter:
         orders.sales,
         payments.router,
         payments.webhooks,
+        entitlements.router,
     ):
         api.include_router(router)
     return api
@@ -233,8 +239,9 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     freshness = Freshness(state.database)
     state.recorder = Recorder(state.database, freshness, state.metrics.registry)
     cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
+    state.grants = EntitlementGrants(state.database, state.rates)
     state.serving = ServingService(
-        Routes(state.database, state.keys),
+        Routes(state.database, state.keys, state.grants),
         lambda compiled, settle: Placement(
             state.store, state.outgoing, Loader(settings.serving, data / "serving"), compiled, settle, settings.serving
         ),
@@ -254,6 +261,8 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
         Consumer("audit.append", EVERY, append_audit),
         Consumer("identity.send_code", CODE_REQUESTED, CodeSender(state.keys, settings.security).handle),
         Courier("mail.deliver", MAIL_QUEUED, Postman(_mailer(settings), state.keys).deliver),
+        Consumer("entitlements.grant", ORDER_PAID, grant_order),
+        Consumer("entitlements.revoke", ORDER_REFUNDED, revoke_order),
         Consumer("serving.warm", ALIAS_MOVED, state.serving.warm),
         Consumer("serving.warm_deployment", DEPLOYMENT_CHANGED, state.serving.warm),
     )
@@ -299,9 +308,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)
-        own = (state.meter, state.recorder, state.serving.mirror, state.activity, state.fast.freshness)
+        own = (state.meter, state.recorder, state.serving.mirror, state.activity, state.fast.freshness, state.grants)
         # What one process of the machine does for all.
-        shared = (state.dispatcher.run, state.worker.run, partial(_maintain, app), *(one.run for one in state.payments))
+        expiry, maintenance = Expiry(state.database).run, partial(_maintain, app)
+        shared = (state.dispatcher.run, state.worker.run, expiry, maintenance, *(one.run for one in state.payments))
         if state.settings.cache.is_shared:
             await stack.enter_async_context(_background(state.signals.run()))
         led = [state.crew.lead(shared)] if state.crew else [one() for one in shared]

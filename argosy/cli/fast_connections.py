@@ -71,7 +71,7 @@ class FastProtocol(GuardedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what nobody waits for."""
         if self._call is not None and self._pending is not None:
-            self._pending[0].lane.abandon(self._call)
+            self.fast.abandon(self._pending[0], self._call)
         self._held.clear()
         super().connection_lost(exc)
 
@@ -199,7 +199,7 @@ class FastProtocol(GuardedProtocol):
                 b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
                 b"ratelimit-reset: %d\r\n\r\n%b"
                 % (
-                    START if call.json_length is None else _start(200, content(call)),
+                    START if call.json_length is None and call.spent is None else _start(200, content(call)),
                     self._defaults(),
                     len(result),
                     call.request_id.encode(),

@@ -5,7 +5,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from argosy.engines.channel import Channel, Handler, Unanswered
 from argosy.engines.rates import SharedRateLimiter
 from argosy.kit.logs import get_logger
-from argosy.kit.rates import RateLimiter, Standing
+from argosy.kit.rates import MINUTE, RateLimiter, Standing
 
 log = get_logger(__name__)
 STANDING = TypeAdapter(Standing)
@@ -17,6 +17,7 @@ class Counted(BaseModel):
     limit: int
     name: list[str]
     cost: int = 1
+    seconds: int = MINUTE
 
 
 class CrewRates:
@@ -29,10 +30,10 @@ class CrewRates:
         self._channel = channel
         self._local = SharedRateLimiter("memory://")
 
-    async def hit(self, limit: int, *name: str, cost: int = 1) -> Standing:
-        """Count one request, or as many at once as it costs, in windows of a minute."""
-        counted = await self._asked("hit", Counted(limit=limit, name=list(name), cost=cost))
-        return counted or await self._local.hit(limit, *name, cost=cost)
+    async def hit(self, limit: int, *name: str, cost: int = 1, seconds: int = MINUTE) -> Standing:
+        """Count one request, or as many at once as it costs, in windows of a minute, or of so many seconds."""
+        counted = await self._asked("hit", Counted(limit=limit, name=list(name), cost=cost, seconds=seconds))
+        return counted or await self._local.hit(limit, *name, cost=cost, seconds=seconds)
 
     async def attempt(self, limit: int, *name: str) -> Standing:
         """Count one attempt in a window that moves: at no time more than the limit within a minute."""
@@ -58,7 +59,7 @@ def counting(rates: RateLimiter) -> dict[str, Handler]:
 
     async def hit(body: JsonValue) -> JsonValue:
         asked = Counted.model_validate(body)
-        return _json(await rates.hit(asked.limit, *asked.name, cost=asked.cost))
+        return _json(await rates.hit(asked.limit, *asked.name, cost=asked.cost, seconds=asked.seconds))
 
     async def attempt(body: JsonValue) -> JsonValue:
         asked = Counted.model_validate(body)

@@ -3,14 +3,14 @@
 import time
 from typing import Any
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from argosy.kit.logs import get_logger
-from argosy.kit.rates import Standing
+from argosy.kit.rates import MINUTE, Standing
 
 CONNECTIONS = 32
 # The two kinds of window are kept differently, so they never share a name.
@@ -29,9 +29,9 @@ class SharedRateLimiter:
         self._shared = _storage(url)
         self._local = MemoryStorage()
 
-    async def hit(self, limit: int, *name: str, cost: int = 1) -> Standing:
-        """Count one request, or as many at once as it costs, in windows of a minute."""
-        item = RateLimitItemPerMinute(limit, namespace=HITS)
+    async def hit(self, limit: int, *name: str, cost: int = 1, seconds: int = MINUTE) -> Standing:
+        """Count one request, or as many at once as it costs, in windows of a minute, or of so many seconds."""
+        item = _window(limit, seconds)
         try:
             return await _fixed(self._shared, item, name, cost)
         except StorageError as error:
@@ -55,6 +55,12 @@ class SharedRateLimiter:
                 await MovingWindowRateLimiter(storage).clear(item, *name)
             except StorageError as error:
                 log.warning("rate_limits_away", error=repr(error.storage_error))
+
+
+def _window(limit: int, seconds: int) -> RateLimitItem:
+    if seconds == MINUTE:
+        return RateLimitItemPerMinute(limit, namespace=HITS)
+    return RateLimitItemPerSecond(limit, seconds, namespace=HITS)
 
 
 def _storage(url: str) -> Storage:

@@ -40,6 +40,8 @@ async def asked(request: Request, principal: Consumer, body: ExplanationCreate) 
     settings: Settings = request.app.state.settings
     org, _, name = body.model.partition("/")
     target = await serving.resolve(principal, org, name, body.version, body.alias)
+    if target.grant is not None:  # what is bought is calls, not what the model rests on
+        raise ModelNotFound
     signature = await serving.signature(target)
     limits = Limits(settings.limits.rows, settings.jobs.explanation_runs)
     return Asked(target, await asyncio.to_thread(make_plan, signature, body, limits))

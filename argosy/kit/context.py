@@ -1,19 +1,24 @@
 """The request's context, visible to logs and events without being passed around."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from argosy.kit.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What is known of the request being handled; `address` is the client's, behind the proxies that are trusted."""
+    """What is known of the request being handled; `address` is the client's, behind the proxies that are trusted.
+
+    `told` are fields that its answer has beside its own.
+    """
 
     request_id: str
     address: str | None = None
     user_agent: str | None = None
     principal: Principal | None = None
+    told: dict[str, str] = field(default_factory=dict)
 
 
 _context: ContextVar[RequestContext | None] = ContextVar("argosy_request_context", default=None)
@@ -29,6 +34,19 @@ def identify(principal: Principal) -> None:
     context = _context.get()
     if context is not None:
         _context.set(replace(context, principal=principal))
+
+
+def tell(fields: Mapping[str, str]) -> None:
+    """Have the answer to the current request say something in its header."""
+    context = _context.get()
+    if context is not None:
+        context.told.update(fields)
+
+
+def told() -> Mapping[str, str]:
+    """Return what the answer to the current request says beside its own fields."""
+    context = _context.get()
+    return context.told if context else {}
 
 
 def current() -> RequestContext | None:

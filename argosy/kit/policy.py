@@ -48,6 +48,14 @@ POLICY: tuple[Rule, ...] = (
     Rule(Scope.ORDERS_READ, Role.VIEWER, "See what the organization ordered"),
     Rule(Scope.ORDERS_WRITE, Role.ADMIN, "Place, pay, cancel and refund orders"),
     Rule(Scope.SALES_READ, Role.ADMIN, "See what the organization sold, and to whom"),
+    Rule(
+        Scope.ENTITLEMENTS_READ,
+        Role.VIEWER,
+        "See what the organization may use of others' products, and what it has granted",
+    ),
+    Rule(
+        Scope.ENTITLEMENTS_WRITE, Role.ADMIN, "Grant, change and revoke entitlements; say which keys may use one's own"
+    ),
     Rule(Scope.PAYLOADS_READ, Role.ADMIN, "Read recorded predictions, with their inputs and outputs"),
     Rule(Scope.PAYLOADS_WRITE, Role.ADMIN, "Say whether predictions are recorded, and how"),
     Rule(Scope.USAGE_READ, Role.VIEWER, "See what was used"),

@@ -18,6 +18,8 @@ class Scope(StrEnum):
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
     SALES_READ = "sales:read"
+    ENTITLEMENTS_READ = "entitlements:read"
+    ENTITLEMENTS_WRITE = "entitlements:write"
     PAYLOADS_READ = "payloads:read"
     PAYLOADS_WRITE = "payloads:write"
     USAGE_READ = "usage:read"

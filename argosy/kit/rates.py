@@ -5,6 +5,8 @@ from typing import ClassVar, Protocol
 
 from argosy.kit.errors import ArgosyError
 
+MINUTE = 60
+
 
 class TooManyRequests(ArgosyError):
     """More requests than the limit allows (RFC 6585, section 4)."""
@@ -39,8 +41,8 @@ class Standing:
 class RateLimiter(Protocol):
     """Counts by name; exact under concurrency."""
 
-    async def hit(self, limit: int, *name: str, cost: int = 1) -> Standing:
-        """Count one request, or as many at once as it costs, in windows of a minute."""
+    async def hit(self, limit: int, *name: str, cost: int = 1, seconds: int = MINUTE) -> Standing:
+        """Count one request, or as many at once as it costs, in windows of a minute, or of so many seconds."""
         ...
 
     async def attempt(self, limit: int, *name: str) -> Standing:

@@ -4,6 +4,7 @@ from argosy.articles import models as articles
 from argosy.audit import models as audit
 from argosy.caching import models as caching
 from argosy.deployments import models as deployments
+from argosy.entitlements import models as entitlements
 from argosy.events import models as events
 from argosy.identity import models as identity
 from argosy.jobs import models as jobs
@@ -23,6 +24,7 @@ __all__ = [
     "audit",
     "caching",
     "deployments",
+    "entitlements",
     "events",
     "idempotency",
     "identity",

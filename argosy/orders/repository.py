@@ -20,6 +20,10 @@ class OrderRepository(TenantRepository[Order]):
         """Select the orders of the caller's organization."""
         return super().writable_by(principal).options(selectinload(Order.items))
 
+    async def by_id(self, order_id: UUID) -> Order | None:
+        """Return an order, whoever's it is."""
+        return await self.one_or_none(select(Order).where(Order.id == order_id).options(selectinload(Order.items)))
+
     def matching(self, principal: Principal, status: OrderStatus | None) -> Select[Order]:
         """Select readable orders, of one status if it is given."""
         statement = self.readable_by(principal)

@@ -31,6 +31,10 @@ class OrganizationRepository(Repository[Organization]):
         """Return an organization by id."""
         return await self.one_or_none(select(Organization).where(Organization.id == organization_id))
 
+    async def by_slug(self, slug: str) -> Organization | None:
+        """Return an organization by slug."""
+        return await self.one_or_none(select(Organization).where(Organization.slug == slug))
+
     async def slug_exists(self, slug: str) -> bool:
         """Tell whether any organization has a slug."""
         return bool(await self._session.scalar(select(exists().where(Organization.slug == slug))))

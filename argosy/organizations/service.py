@@ -35,6 +35,13 @@ class OrganizationReader:
             raise OrganizationNotFound
         return found
 
+    async def by_slug(self, slug: str) -> Organization:
+        """Return any organization by slug, for whoever gives it something; raises `OrganizationNotFound`."""
+        found = await self.organizations.by_slug(slug)
+        if found is None:
+            raise OrganizationNotFound
+        return found
+
     async def membership(self, user_id: UUID, slug: str | None) -> Membership | None:
         """Return a user's membership in an organization by slug, or in the personal one."""
         return await self.memberships.of_user(user_id, slug)

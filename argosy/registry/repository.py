@@ -43,6 +43,10 @@ class ModelRepository(TenantRepository[Model]):
         organization, _, name = full_name.partition("/")
         return await self.one_or_none(self.named(self._joined(), organization, name))
 
+    async def by_id(self, model_id: UUID) -> Model | None:
+        """Return a model by id, whoever may see it."""
+        return await self.one_or_none(self._joined().where(Model.id == model_id))
+
     def matching(self, principal: Principal, search: str | None) -> Select[Model]:
         """Select readable models whose name or description holds a text."""
         statement = self.readable_by(principal)

@@ -35,6 +35,10 @@ class ModelReader:
         """Return a model by `organization/name`, whoever may see it: for the system."""
         return await self.models.by_full_name(full_name)
 
+    async def by_id(self, model_id: UUID) -> Model | None:
+        """Return a model by id, whoever may see it: for the system."""
+        return await self.models.by_id(model_id)
+
     async def get_writable(self, principal: Principal, org: str, name: str) -> Model:
         """Return a model that the caller may change.
 

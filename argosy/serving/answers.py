@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import takewhile
 from typing import Protocol
+from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -13,6 +14,7 @@ from argosy.kit.clock import today
 from argosy.kit.principal import Principal
 from argosy.kit.rates import Standing
 from argosy.predictions.recorder import Recording
+from argosy.serving.grants import Spent
 from argosy.serving.queue import Ticket
 from argosy.serving.runtime import Outputs, Tensors
 from argosy.serving.shadow import Mirror
@@ -44,7 +46,7 @@ class Consumption:
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
-        self._entries: dict[tuple[int, int], bytes] = {}
+        self._entries: dict[tuple[int, int, UUID | None], bytes] = {}
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
@@ -60,15 +62,15 @@ class Consumption:
         if self.mirror is not None and self.target.shadow is not None:
             self.mirror.note(self.target, self.target.shadow, tensors, rows, outputs)
 
-    def entry(self, day: date, rows: int, seconds: float) -> bytes:
-        """Return the meter's entry for a call."""
+    def entry(self, day: date, rows: int, seconds: float, spent: Spent | None) -> bytes:
+        """Return the meter's entry for a call, and of what it took of a quota the product."""
         if day != self._day or len(self._entries) >= MOST_ENTRIES:
             self._day, self._entries = day, {}
-        which = (rows, bucket(seconds))
+        which = (rows, bucket(seconds), None if spent is None else spent.product_id)
         found = self._entries.get(which)
         if found is None:
             target, outcome = self.target, BUCKETS[which[1]]
-            found = Meter.entry(self.principal, target.model_id, target.model, target.number, rows, outcome)
+            found = Meter.entry(self.principal, target.model_id, target.model, target.number, rows, outcome, which[2])
             self._entries[which] = found
         return found
 
@@ -109,7 +111,8 @@ class Timer(Protocol):
 class Call(Ticket):
     """A prediction on its way; `deliver` takes it with the body of its answer, or the error.
 
-    `asked` is None for the typed protocol. `standing` is the caller's, where it was counted already.
+    `asked` is None for the typed protocol. `standing` is the caller's, where it was counted already. `spent` is what it
+    took of a quota, which also knows the product that was used.
     """
 
     consumption: Consumption
@@ -120,6 +123,7 @@ class Call(Ticket):
     asked: Asked | None = None
     standing: Standing | None = None
     timed: Timer | None = None
+    spent: Spent | None = None
     json_length: int | None = field(default=None, init=False)
 
 
@@ -141,7 +145,7 @@ class Answerer:
             bodies = _bodies(batch, result, ended)
             day = today()
             self._meter.record(
-                b"".join([call.consumption.entry(day, call.rows, ended - call.started) for call in calls])
+                b"".join([call.consumption.entry(day, call.rows, ended - call.started, call.spent) for call in calls])
             )
         except Exception as error:  # noqa: BLE001 - it goes to whoever called
             for call in calls:

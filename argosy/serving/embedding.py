@@ -15,17 +15,19 @@ from argosy.embeddings.plan import MASK, EmbeddingPlan, NoEmbeddings, plan
 from argosy.embeddings.tokenizer import TextTokenizer, TokenizerUnusable, Tokens
 from argosy.embeddings.vectors import Vectors, vectors
 from argosy.engines.storage.base import ArtifactStore
+from argosy.kit.clock import today
 from argosy.kit.errors import ContentTooLarge, Invalid, invalid
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal
+from argosy.serving.answers import Consumption
 from argosy.serving.cache import SingleFlightCache
 from argosy.serving.errors import ModelNotLoadable, ModelRejectedInput, NotAnEmbeddingModel, PredictionTimedOut
+from argosy.serving.grants import spending
 from argosy.serving.runtime import Outputs, Tensors
 from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.settings import ServingSettings
 from argosy.signature.errors import InvalidInput
-from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
 MAX_INPUTS = 2048
@@ -70,14 +72,14 @@ class EmbeddingService:
         except NoEmbeddings as error:
             raise NotAnEmbeddingModel(f"{target.model} makes no embeddings: {error}") from error
         try:
-            async with asyncio.timeout(self._timeout):
+            async with spending(target.grant, 1, len(texts)) as spent, asyncio.timeout(self._timeout):
                 run = partial(self._run, principal, target)
                 embed = self._of_tokens if made.text is None else self._of_texts
                 found = await embed(target, made, run, texts, dimensions)
         except TimeoutError as error:
             raise PredictionTimedOut(f"the embeddings took longer than {self._timeout:g} s") from error
-        took = BUCKETS[bucket(time.perf_counter() - started)]
-        self._meter.record(Meter.entry(principal, target.model_id, target.model, target.number, len(texts), took))
+        consumption = Consumption(principal, target, signature)
+        self._meter.record(consumption.entry(today(), len(texts), time.perf_counter() - started, spent))
         return found
 
     async def _run(self, principal: Principal, target: Target, tensors: Tensors, rows: int) -> Outputs:

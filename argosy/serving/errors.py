@@ -1,6 +1,7 @@
 """What can go wrong with a prediction."""
 
 from argosy.kit.errors import ArgosyError, Conflict, TimedOut, Unavailable
+from argosy.kit.rates import TooManyRequests
 
 
 class NoLiveVersion(Conflict):
@@ -37,6 +38,12 @@ class Overloaded(Unavailable):
     """More requests wait for a model than may."""
 
     type, title = "overloaded", "The model has too much to do"
+
+
+class QuotaExceeded(TooManyRequests):
+    """What was bought for this period is used up."""
+
+    type, title = "quota-exceeded", "The quota is used up"
 
 
 class BackendUnavailable(Unavailable):

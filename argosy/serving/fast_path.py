@@ -24,6 +24,7 @@ from argosy.kit.web.problems import problem
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Asked, Call, Consumption
 from argosy.serving.errors import ModelCrashed, ModelRejectedInput, Overloaded, PredictionTimedOut
+from argosy.serving.grants import Grant, settling
 from argosy.serving.heads import INFER, PREDICT, Head
 from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
@@ -56,6 +57,7 @@ class Access:
     timed: Series
     stamp: int
     ends: float
+    grant: Grant | None  # what another organization's model is used by
 
 
 class FastPath:
@@ -137,11 +139,24 @@ class FastPath:
             standing,
             access.timed,
         )
+        if access.grant is not None and (spent := access.grant.take(1, batch.rows)) is not None:
+            if isinstance(spent, TooManyRequests):
+                asyncio.get_running_loop().call_soon(answer, call, spent)
+                return call
+            call.spent, call.deliver = spent, settling(spent, answer)
+        elif access.grant is not None:
+            return None  # what is not held here has to be acquired
         try:
             access.lane.submit(call, None if head.timeout is None else deadline(head.timeout))
         except Overloaded as error:
-            asyncio.get_running_loop().call_soon(answer, call, error)
+            asyncio.get_running_loop().call_soon(call.deliver, call, error)
         return call
+
+    def abandon(self, access: Access, call: Call) -> None:
+        """Note that nobody waits for a call any more; what it took of a quota is given back."""
+        access.lane.abandon(call)
+        if call.spent is not None:
+            call.spent.give_back()
 
     def refusal(self, access: Access, head: Head, call: Call, error: Exception) -> Response | None:
         """Return the answer to a call that failed, as the long way would word it; None when it has to go that way."""
@@ -219,7 +234,7 @@ class FastPath:
         route, form = (ROUTE, None) if typed else (INFER_ROUTE, _form(signature, org, name, target.number))
         timed = self._metrics.requests.series("POST", route, 200)
         consumption = await self._serving.consumption(principal, target, signature)
-        return Access(consumption, lane, allowance, form, route, timed, stamp, ends)
+        return Access(consumption, lane, allowance, form, route, timed, stamp, ends, target.grant)
 
 
 def _form(signature: CompiledSignature, org: str | None, name: str, version: int) -> InferForm:

@@ -23,12 +23,16 @@ ALIAS: dict[str, Any] = {"name": "alias", "in": "query", "required": True}
 
 
 async def document(app: FastAPI, session: ReadSession, principal: Principal | None) -> Document:
-    """Return the document as a caller may see it: public models, and those of the caller's organization."""
+    """Return the document as a caller may see it: public models, those of the caller's organization, and those it is
+    entitled to."""
     described: Document = copy.deepcopy(fixed(app))
     serving: ServingService = app.state.serving
     for model, version in await _live(session, principal):
         target = Target.of(model.full_name, version)
         describe(described, target, await serving.signature(target), model.description)
+    for offered in await serving.granted(principal) if principal else ():
+        signature = await serving.signature(offered.target)
+        describe(described, offered.target, signature, offered.description, offered.alias)
     return described
 
 

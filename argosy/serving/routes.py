@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from argosy.deployments.models import Deployment
@@ -15,22 +16,33 @@ from argosy.kit.db.tenancy import Actor
 from argosy.kit.errors import invalid
 from argosy.kit.principal import Principal
 from argosy.registry.aliases import LIVE, AliasReader
-from argosy.registry.errors import AliasNotFound, VersionNotFound, VersionNotReady
+from argosy.registry.errors import AliasNotFound, ModelNotFound, VersionNotFound, VersionNotReady
 from argosy.registry.models import Model, ModelVersion
 from argosy.registry.service import ModelReader
 from argosy.registry.versions import VersionReader
 from argosy.serving.errors import NoLiveVersion
+from argosy.serving.grants import Grants
 from argosy.serving.target import Backend, BatchingPolicy, Shadow, Target
 
 LIVE_ONLY = (Share(alias=LIVE),)
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A model that a caller is granted: what answers, by which alias, and what its owner says of it."""
+
+    target: Target
+    alias: str
+    description: str | None
+
+
 class Routes:
     """Finds targets."""
 
-    def __init__(self, database: Database, keys: KeyRing) -> None:
+    def __init__(self, database: Database, keys: KeyRing, grants: Grants) -> None:
         self._database = database
         self._keys = keys
+        self._grants = grants
 
     async def resolve(
         self,
@@ -47,19 +59,53 @@ class Routes:
         """
         if version is not None and alias is not None:
             raise invalid(["query", "alias"], "give a version or an alias, not both")
-        async with self._database.read(Actor.of(principal)) as session:
-            model = await ModelReader(session).get(principal, org, name)
-            deployment = await DeploymentReader(session).get(model)
-            if version is not None or alias is not None:
-                found = await _find(session, model, Pointer(version=version, alias=alias))
-                return self._target(model, found, deployment)
-            shares = [Share.model_validate(share) for share in deployment.traffic] if deployment else LIVE_ONLY
-            share = chosen(shares, model.id, session_id or str(principal.id))
-            try:
-                found = await _find(session, model, share)
-            except AliasNotFound as error:
-                raise NoLiveVersion(f"{model.full_name} has no version with the alias {share.alias!r}") from error
-            return self._target(model, found, deployment, await self._shadow(session, model, found, deployment))
+        who = session_id or str(principal.id)
+        try:
+            async with self._database.read(Actor.of(principal)) as session:
+                model = await ModelReader(session).get(principal, org, name)
+                return await self._answering(session, model, version, alias, who)
+        except ModelNotFound:
+            if version is not None:
+                raise
+        return await self._granted(principal, org, name, alias, who)
+
+    async def _granted(self, principal: Principal, org: str, name: str, alias: str | None, who: str) -> Target:
+        """Return what answers a caller who may not see the model, and was granted this alias of it."""
+        async with self._database.read() as session:
+            grant = await self._grants.find(session, principal, org, name, alias or LIVE)
+            model = await ModelReader(session).find(f"{org}/{name}") if grant is not None else None
+            if model is None:
+                raise ModelNotFound
+            return replace(await self._answering(session, model, None, alias, who), grant=grant)
+
+    async def granted(self, principal: Principal) -> Sequence[Offered]:
+        """Return what answers a caller of the models that it may not see, and was granted."""
+        offered = []
+        async with self._database.read() as session:
+            for covered in await self._grants.covered(session, principal):
+                model = await ModelReader(session).by_id(covered.model_id)
+                try:
+                    found = await _find(session, model, Pointer(alias=covered.alias)) if model else None
+                except (AliasNotFound, VersionNotReady):
+                    continue
+                if model is not None and found is not None:
+                    offered.append(Offered(Target.of(model.full_name, found), covered.alias, model.description))
+        return offered
+
+    async def _answering(
+        self, session: ReadSession, model: Model, version: int | None, alias: str | None, who: str
+    ) -> Target:
+        deployment = await DeploymentReader(session).get(model)
+        if version is not None or alias is not None:
+            found = await _find(session, model, Pointer(version=version, alias=alias))
+            return self._target(model, found, deployment)
+        shares = [Share.model_validate(share) for share in deployment.traffic] if deployment else LIVE_ONLY
+        share = chosen(shares, model.id, who)
+        try:
+            found = await _find(session, model, share)
+        except AliasNotFound as error:
+            raise NoLiveVersion(f"{model.full_name} has no version with the alias {share.alias!r}") from error
+        return self._target(model, found, deployment, await self._shadow(session, model, found, deployment))
 
     async def deployed(self, session: ReadSession, full_name: str) -> Sequence[Target]:
         """Return every version that a model's traffic goes to, and the shadow; for the system."""

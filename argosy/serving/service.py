@@ -19,9 +19,10 @@ from argosy.predictions.recorder import Recorder
 from argosy.registry.versions import VersionReader
 from argosy.serving.answers import Answerer, Call, Consumption
 from argosy.serving.batching import Settle, hand_out
+from argosy.serving.grants import Spent, spending
 from argosy.serving.placement import AnyLane, Compile, Placement
 from argosy.serving.queue import Ticket
-from argosy.serving.routes import Routes
+from argosy.serving.routes import Offered, Routes
 from argosy.serving.runtime import Outputs, Runtime, Tensors
 from argosy.serving.shadow import Mirror, Run
 from argosy.serving.target import Target
@@ -70,6 +71,10 @@ class ServingService:
         """Return the version that answers; raises what `Routes.resolve` raises."""
         return await self._routes.resolve(principal, org, name, version, alias, session_id)
 
+    async def granted(self, principal: Principal) -> Sequence[Offered]:
+        """Return what answers a caller of the models that it may not see, and was granted."""
+        return await self._routes.granted(principal)
+
     async def signature(self, target: Target) -> CompiledSignature:
         """Return the compiled signature of a version, built once per revision of it."""
         kept = self._signatures.get(target.version_id)
@@ -106,32 +111,41 @@ class ServingService:
         batch = None
         try:
             batch = _read(signature, asked, max_rows)
-            lifetime = await self._cache.lifetime(target.model_id)
-            if lifetime is None:
-                return await self._answer(consumption, batch, started, deadline(within)), None
-            return await self._cached(consumption, batch, started, lifetime, deadline(within))
+            async with spending(target.grant, 1, batch.rows) as spent:
+                lifetime = await self._cache.lifetime(target.model_id)
+                if lifetime is None:
+                    return await self._answer(consumption, batch, started, deadline(within), spent), None
+                return await self._cached(consumption, batch, started, lifetime, deadline(within), spent)
         except (InvalidInput, ArgosyError) as error:
             if consumption.recording:
                 consumption.recording.refused(error.status, started, batch, context.request_id())
             raise
 
     async def _cached(
-        self, consumption: Consumption, batch: Batch, started: float, lifetime: int, ends: float | None
+        self,
+        consumption: Consumption,
+        batch: Batch,
+        started: float,
+        lifetime: int,
+        ends: float | None,
+        spent: Spent | None,
     ) -> tuple[bytes, bool]:
         key = key_of(consumption.target.version_id, consumption.target.revision, batch)
         kept = self._cache.get(key)
         if kept is None:
-            answer = await self._answer(consumption, batch, started, ends)
+            answer = await self._answer(consumption, batch, started, ends, spent)
             self._cache.put(key, consumption.predictions(answer), lifetime)
             return answer, False
         prediction_id, request_id = str(new_id()), context.request_id() or ""
         answer = consumption.answer(prediction_id, kept, started, request_id)
-        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started))
+        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started, spent))
         if consumption.recording:
             consumption.recording.served(prediction_id, request_id, started, batch, answer)
         return answer, True
 
-    async def _answer(self, consumption: Consumption, batch: Batch, started: float, ends: float | None) -> bytes:
+    async def _answer(
+        self, consumption: Consumption, batch: Batch, started: float, ends: float | None, spent: Spent | None
+    ) -> bytes:
         lane = await self.lane(consumption.target)
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -152,6 +166,7 @@ class ServingService:
             request_id=context.request_id() or "",
             started=started,
             deliver=deliver,
+            spent=spent,
         )
         lane.submit(call, ends)
         try:
@@ -168,12 +183,13 @@ class ServingService:
         started, ends = time.monotonic(), deadline(within)
         consumption = await self.consumption(principal, target, await self.signature(target))
         try:
-            outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
+            async with spending(target.grant, 1, batch.rows) as spent:
+                outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
         except ArgosyError as error:
             if consumption.recording:
                 consumption.recording.refused(error.status, started, batch, context.request_id())
             raise
-        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started))
+        self._meter.record(consumption.entry(today(), batch.rows, time.monotonic() - started, spent))
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
         consumption.mirrored(batch.tensors, batch.rows, outputs)
@@ -184,9 +200,10 @@ class ServingService:
         started = time.monotonic()
         signature = await self.signature(target)
         consumption = await self.consumption(principal, target, signature)
-        outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
+        async with spending(target.grant, batch.rows, batch.rows, patiently=True) as spent:
+            outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
         predictions = signature.encode(outputs, batch.rows)
-        self._meter.record(consumption.entry(today(), 1, time.monotonic() - started) * batch.rows)
+        self._meter.record(consumption.entry(today(), 1, time.monotonic() - started, spent) * batch.rows)
         if consumption.recording:
             consumption.recording.answered(started, batch, outputs, context.request_id())
         consumption.mirrored(batch.tensors, batch.rows, outputs)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from argosy.conversion.facts import Facts
 from argosy.registry.models import ModelVersion
+from argosy.serving.grants import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ class BatchingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The version that answers a call; one revision of it, where it runs, is one target."""
+    """The version that answers a call; one revision of it, where it runs, is one target.
+
+    `grant` is what lets its caller use it, None for one who may see the model anyhow.
+    """
 
     model_id: UUID = field(compare=False)
     organization_id: UUID = field(compare=False)
@@ -48,6 +52,7 @@ class Target:
     shadow: "Shadow | None" = field(default=None, compare=False)
     onnx_size: int = field(default=0, compare=False)
     facts: Facts | None = field(default=None, compare=False)
+    grant: Grant | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(

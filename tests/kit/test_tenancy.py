@@ -1,6 +1,7 @@
 """Row-level security: a query that forgot its filter shows and changes nothing of another organization."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Select, delete, insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from argosy.app import create_app
+from argosy.entitlements.models import EntitlementPeriod
 from argosy.jobs.models import Job
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base
@@ -68,6 +70,13 @@ async def full(database: Database, owner: Caller, stranger: Caller) -> None:
         assert ordered.status_code == 201
         paid = await caller.post(f"/orders/{ordered.json()['id']}/pay", json={"payment_method": "never"})
         assert paid.status_code == 202, paid.text
+        given = {"organization": caller.username, "product_id": product["id"]}
+        entitlement = await caller.post("/entitlements", json=given)
+        assert entitlement.status_code == 201, entitlement.text
+        async with database.write() as session:  # as its first call does
+            month = datetime(2026, 1, 1, tzinfo=UTC)
+            ids = {"organization_id": UUID(caller.organization_id), "entitlement_id": UUID(entitlement.json()["id"])}
+            session.add(EntitlementPeriod(period_start=month, **ids))
         explain = {"kind": "explanation", "method": "permutation", "rows": [{"width": 1, "height": 1}], "samples": 1}
         asked = await caller.post("/jobs", json=explain | {"model": f"{caller.username}/sizes"})
         assert asked.status_code == 202, asked.text

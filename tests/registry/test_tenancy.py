@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/products/{product_id}": {"description": "Mine now"},
     "POST /api/v1/products/{product_id}/prices": {"amount": 1, "currency": "EUR"},
     "POST /api/v1/orders/{order_id}/pay": {},
+    "PATCH /api/v1/entitlements/{entitlement_id}": {"status": "suspended"},
     "PUT /api/v1/models/{org}/{name}/response-cache": {"enabled": True},
     "PUT /api/v1/models/{org}/{name}/payload-logging": {"enabled": True},
     "POST /api/v1/models/{org}/{name}/predict": {"rows": [{"width": 1, "height": 1}]},
@@ -74,10 +75,13 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
     sessions = (await owner.get("/auth/sessions")).json()["items"]
     await carded(owner, "owner/sizes")
     product = await drafted(owner, "Secret")
+    given = {"organization": "owner", "product_id": product["id"]}
+    entitlement = await owner.post("/entitlements", json=given)
     order = await owner.post("/orders", json={"items": [{"product_id": (await published(owner))["id"]}]})
     theirs = {
         "org": "owner",
         "order_id": order.json()["id"],
+        "entitlement_id": entitlement.json()["id"],
         "product_id": product["id"],
         "client_id": client.json()["client_id"],
         "invitation_id": invited.json()["id"],
@@ -92,7 +96,10 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         "article_id": draft.json()["id"],
         "key_id": owner.key_id,
     }
-    ids = ("article_id", "job_id", "key_id", "invitation_id", "session_id", "user_id", "product_id", "order_id")
+    ids = (
+        "article_id", "job_id", "key_id", "invitation_id", "session_id", "user_id", "product_id", "order_id",
+        "entitlement_id",
+    )  # fmt: skip
     nothing = dict.fromkeys(ids, version["id"])
     absent = {**theirs, **nothing, "org": "nobody", "name": "nothing", "client_id": "cl_nothing"}
     templated = [(method, path) for method, path in routes(app) if "{" in path and path != ADMINISTRATION]
@@ -113,6 +120,8 @@ async def test_a_stranger_gets_404_on_every_route_of_a_private_model(
         "/products?status=draft",
         "/orders",
         "/sales",
+        "/entitlements",
+        "/entitlements?as=vendor",
     ):
         text = (await stranger.get(listing)).text
         assert "sizes" not in text

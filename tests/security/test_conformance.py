@@ -97,6 +97,8 @@ class Account:
         http.post(f"/products/{made['id']}/publish").raise_for_status()
         ordered = http.post("/orders", json={"items": [{"product_id": made["id"]}]})
         self.own["order_id"] = ordered.raise_for_status().json()["id"]
+        given = {"organization": self.username, "product_id": made["id"]}
+        self.own["entitlement_id"] = http.post("/entitlements", json=given).raise_for_status().json()["id"]
         return str(made["id"])
 
     def sign_in(self) -> None:

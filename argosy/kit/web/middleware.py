@@ -55,7 +55,7 @@ class RequestContextMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in (*SECURITY_HEADERS.items(), *context.told().items()):
                     headers.setdefault(name, value)
                 if scope.get("scheme") in {"https", "wss"}:  # over plain HTTP it means nothing (RFC 6797, section 7.2)
                     headers.setdefault("Strict-Transport-Security", HSTS)

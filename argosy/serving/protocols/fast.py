@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -13,7 +14,6 @@ from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import read_head
-from argosy.serving.placement import AnyLane
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 SECURE = (b"strict-transport-security", HSTS.encode())
@@ -53,7 +53,7 @@ class FastPathMiddleware:
         if call is None or access is None:
             await self._app(scope, _replay(messages, receive), send)
             return
-        call, result = await _reply(answered, receive, access.lane, call)
+        call, result = await _reply(answered, receive, partial(self._fast.abandon, access, call))
         status, own = 200, content(call)
         if isinstance(result, Exception):
             refusal = self._fast.refusal(access, head, call, result)
@@ -80,11 +80,14 @@ class FastPathMiddleware:
 
 
 def content(call: Call) -> list[tuple[bytes, bytes]]:
-    """Return the fields that say what the body of an answer is."""
-    if call.json_length is None:
-        return [(b"content-type", b"application/json")]
-    length = b"%d" % call.json_length
-    return [(b"content-type", b"application/octet-stream"), (b"inference-header-content-length", length)]
+    """Return the fields that say what the body of an answer is, and what is left of a quota."""
+    told = [(b"content-type", b"application/json")]
+    if call.json_length is not None:
+        length = b"%d" % call.json_length
+        told = [(b"content-type", b"application/octet-stream"), (b"inference-header-content-length", length)]
+    if call.spent is not None:
+        told += [(name.lower().encode(), value.encode()) for name, value in call.spent.headers.items()]
+    return told
 
 
 def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
@@ -103,7 +106,7 @@ def fields(call: Call, length: int) -> Iterable[tuple[bytes, bytes]]:
 
 
 async def _reply(
-    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, lane: AnyLane, call: Call
+    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, abandon: Callable[[], None]
 ) -> tuple[Call, bytes | Exception]:
     done, _ = await asyncio.wait([answered], timeout=LOOK_AFTER)
     if not done:
@@ -112,7 +115,7 @@ async def _reply(
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not answered.done():
-                lane.abandon(call)
+                abandon()
                 raise ConnectionResetError
         finally:
             going.cancel()

@@ -102,7 +102,8 @@ class Call:
     def _told(self, request_id: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
         standing = self.visit.standing
         limits = [(name.lower(), value) for name, value in standing.headers.items()] if standing else []
-        return (("x-request-id", request_id), *dict([*limits, *more]).items())
+        told = [(name.lower(), value) for name, value in context.told().items()]
+        return (("x-request-id", request_id), *dict([*limits, *told, *more]).items())
 
     def _record(self, code: StatusCode, seconds: float) -> None:
         self._around.metrics.requests.series("GRPC", self._method, code.name).observe(seconds)

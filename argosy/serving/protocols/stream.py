@@ -6,6 +6,7 @@ client does not take its answers: it has to read while it sends.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -22,7 +23,7 @@ from argosy.kit.schemas import Slug
 from argosy.kit.web.entrance import require_scope
 from argosy.kit.web.openapi import GUARDED
 from argosy.kit.web.security import identified, requires
-from argosy.serving.errors import ModelRejectedInput, Overloaded
+from argosy.serving.errors import ModelRejectedInput, Overloaded, QuotaExceeded
 from argosy.serving.protocols.refusals import counted
 from argosy.serving.protocols.typed import PREDICT_PROBLEMS
 from argosy.serving.service import ServingService
@@ -65,7 +66,7 @@ async def predict_stream(
     """
     serving: ServingService = request.app.state.serving
     target = await serving.resolve(principal, org, name, version, alias)
-    stream = PredictionStream(request, serving, principal, target, await serving.signature(target))
+    stream = PredictionStream(request, serving, principal, target, await serving.signature(target), alias)
     return Duplex(stream.answers(), media_type=MEDIA_TYPE)
 
 
@@ -87,12 +88,15 @@ class PredictionStream:
         principal: Principal,
         target: Target,
         signature: CompiledSignature,
+        alias: str | None,
     ) -> None:
         self._request = request
         self._serving = serving
         self._principal = principal
         self._target = target
         self._signature = signature
+        self._alias = alias
+        self._exhausted: QuotaExceeded | None = None
         self._stamp: int = request.app.state.fast.freshness.stamp
         self._rows = 0
         self._failed = 0
@@ -105,6 +109,8 @@ class PredictionStream:
             async for group in groups(self._request.stream(), limit):
                 await self._admit(len(group))
                 yield await self._answer(group)
+                if self._exhausted is not None:
+                    raise self._exhausted
         except ClientDisconnect:
             return
         except ArgosyError as error:
@@ -122,7 +128,10 @@ class PredictionStream:
             principal = await identified(self._request)
             require_scope(principal, Scope.PREDICT)
             org, _, model = self._target.model.partition("/")
-            await self._serving.resolve(principal, org, model, self._target.number, None)
+            # Who is granted a model is granted an alias of it, and perhaps by now another quota.
+            version, alias = (self._target.number, None) if self._target.grant is None else (None, self._alias)
+            found = await self._serving.resolve(principal, org, model, version, alias)
+            self._target = replace(self._target, grant=found.grant)
             self._stamp, self._principal = stamp, principal
         await state.entrance.wait(self._principal, rows)
 
@@ -140,7 +149,7 @@ class PredictionStream:
                 shown["prediction"] = outcome
             self._rows += 1
             lines.append(to_json(shown, inf_nan_mode="null"))
-        return b"\n".join([*lines, b""])
+        return b"".join([line + b"\n" for line in lines])
 
     async def _together(self, group: Sequence[bytes]) -> Sequence[Prediction | InvalidInput]:
         """Return the outcome of each row; one by one when anything is wrong with any of them."""
@@ -153,7 +162,16 @@ class PredictionStream:
         except ModelRejectedInput as error:
             if len(group) == 1:
                 return [refuse(["rows", 0], error.title, error.type)]
-        return [outcome for line in group for outcome in await self._together([line])]
+        except QuotaExceeded as error:
+            if len(group) == 1:
+                self._exhausted = error
+                return []
+        outcomes: list[Prediction | InvalidInput] = []
+        for line in group:
+            outcomes += await self._together([line])
+            if self._exhausted is not None:
+                break
+        return outcomes
 
     def _parse(self, group: Sequence[bytes]) -> Batch:
         """Read rows as one request; lines that are not each a whole row must not become one together."""

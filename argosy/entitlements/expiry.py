@@ -1,0 +1,42 @@
+"""Writing down what has expired. Nobody is let in from the very end on; this tells of it, and keeps the lists right."""
+
+import asyncio
+
+from argosy.entitlements.granting import Granting
+from argosy.entitlements.repository import EntitlementRepository
+from argosy.entitlements.states import EntitlementStatus
+from argosy.kit.clock import now
+from argosy.kit.db.session import Database
+from argosy.kit.logs import get_logger
+
+LOOK_SECONDS = 1.0
+BATCH = 100
+log = get_logger(__name__)
+
+
+class Expiry:
+    """The loop that looks for what is over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            try:
+                while await self.expire() == BATCH:
+                    pass
+            except Exception:
+                log.exception("expiry_failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def expire(self) -> int:
+        """Write down one batch; return how many it had."""
+        async with self._database.read() as session:
+            if not await EntitlementRepository(session).any_ended(now()):
+                return 0  # nearly always, and without a place in the queue of writers
+        async with self._database.write() as session:
+            rows = await EntitlementRepository(session).ended(now(), BATCH)
+            for row in rows:
+                await Granting(session).move(row, EntitlementStatus.EXPIRED)
+            return len(rows)

@@ -1,0 +1,123 @@
+"""Entitlements as the data plane has them: who may use what, and the quotas of this process."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from argosy.entitlements.ledger import Ledger, Terms
+from argosy.entitlements.models import Entitlement
+from argosy.entitlements.quota import Quota, Taken
+from argosy.entitlements.repository import EntitlementRepository
+from argosy.kit.clock import now
+from argosy.kit.db.session import Database, ReadSession
+from argosy.kit.logs import get_logger
+from argosy.kit.principal import Principal, PrincipalKind
+from argosy.kit.rates import RateLimiter, TooManyRequests
+from argosy.registry.errors import ModelNotFound
+from argosy.serving.grants import Covered
+
+LOOK_SECONDS = 0.25
+CLOSE_SECONDS = 5.0
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementGrant:
+    """The entitlements by which one caller may use one model, in the order in which they are used up."""
+
+    quotas: tuple[Quota, ...]
+
+    def take(self, calls: int, rows: int) -> Taken | TooManyRequests | None:
+        """Take from what this process holds of the first that has it; None: it has to be acquired."""
+        refusal: TooManyRequests | None = None
+        for quota in self.quotas:
+            found = quota.take(calls, rows)
+            if not isinstance(found, TooManyRequests):
+                return found
+            refusal = refusal or found
+        return refusal
+
+    async def acquire(self, calls: int, rows: int, *, patiently: bool = False) -> Taken:
+        """Take from the first that has it; raises what the first one raises when none has."""
+        refusal: TooManyRequests | None = None
+        for quota in self.quotas:
+            try:
+                last = quota is self.quotas[-1]
+                return await quota.acquire(calls, rows, patiently=patiently and last, last=last)
+            except TooManyRequests as error:
+                refusal = refusal or error
+            except ModelNotFound:
+                continue  # this one has ended
+        raise refusal or ModelNotFound
+
+
+class EntitlementGrants:
+    """Finds what lets a caller in, and gives back to the ledger what this process does not use."""
+
+    def __init__(self, database: Database, rates: RateLimiter) -> None:
+        self._ledger = Ledger(database)
+        self._rates = rates
+        # Kept for as long as a call may use them, and while they have something to give back.
+        self._quotas: WeakValueDictionary[UUID, Quota] = WeakValueDictionary()
+        self._busy: set[Quota] = set()
+
+    async def find(
+        self, session: ReadSession, principal: Principal, org: str, name: str, alias: str
+    ) -> EntitlementGrant | None:
+        """Return what lets a caller use a model by an alias; the session is the system's."""
+        if principal.models is not None and f"{org}/{name}" not in principal.models:
+            return None
+        found = await EntitlementRepository(session).covering(principal, org, name, alias, now())
+        quotas = tuple(self._quota(row) for row in found if _is_for(row, principal))
+        return EntitlementGrant(quotas) if quotas else None
+
+    async def covered(self, session: ReadSession, principal: Principal) -> Sequence[Covered]:
+        """Return all that a caller is granted; the session is the system's."""
+        found = await EntitlementRepository(session).covered(principal, now())
+        mine = [
+            model
+            for row, model in found
+            if _is_for(row, principal) and (principal.models is None or model.name in principal.models)
+        ]
+        return [Covered(model.model_id, model.alias) for model in mine]
+
+    async def run(self) -> None:
+        """Give back what nobody uses until cancelled, and then everything."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                await self._settle()
+        finally:
+            await asyncio.shield(self._close())
+
+    async def _settle(self, *, everything: bool = False) -> None:
+        for quota in list(self._busy):
+            try:
+                if await quota.settle(everything=everything):
+                    self._busy.discard(quota)
+            except Exception as error:  # noqa: BLE001 - it stays to be given back
+                log.warning("quota_not_given_back", entitlement=str(quota.terms.id), error=repr(error))
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._settle(everything=True)
+        except TimeoutError:
+            log.warning("quotas_not_given_back", entitlements=len(self._busy))
+
+    def _quota(self, row: Entitlement) -> Quota:
+        terms = Terms.of(row)
+        quota = self._quotas.get(row.id)
+        if quota is None:
+            quota = self._quotas[row.id] = Quota(terms, self._ledger, self._rates, self._busy.add)
+        quota.adopt(terms)
+        return quota
+
+
+def _is_for(row: Entitlement, principal: Principal) -> bool:
+    """Tell whether a caller of the customer is one whom its entitlement is for."""
+    if row.api_keys is None:
+        return True
+    return principal.kind is PrincipalKind.API_KEY and str(principal.id) in row.api_keys
