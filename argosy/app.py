@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from argosy import __version__, migrations
@@ -123,9 +124,23 @@ def create_app(settings: Settings | None = None, crew: Crew | None = None) -> Fa
     return app
 
 
-def unconfigured() -> FastAPI:
+class Application(FastAPI):
+    """The application, and before it, once that is configured, the fast path."""
+
+    _fast: FastPathMiddleware | None = None
+
+    def begin_with_fast_path(self, body_timeout: float) -> None:
+        """Put the fast path before everything else, also what the framework puts before any middleware."""
+        self._fast = FastPathMiddleware(super().__call__, self.state.fast, body_timeout)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        await (self._fast or super().__call__)(scope, receive, send)
+
+
+def unconfigured() -> Application:
     """Return the application with its routes only."""
-    app = FastAPI(
+    app = Application(
         title="Argosy",
         version=__version__,
         description=DESCRIPTION,
@@ -149,14 +164,14 @@ def unconfigured() -> FastAPI:
     return app
 
 
-def configure(app: FastAPI, settings: Settings, crew: Crew | None = None) -> None:
+def configure(app: Application, settings: Settings, crew: Crew | None = None) -> None:
     """Give an application everything that depends on the settings."""
     configure_logs(settings.log)
     _wire(app, settings, crew)
     _guard(app, settings)
 
 
-def _guard(app: FastAPI, settings: Settings) -> None:
+def _guard(app: Application, settings: Settings) -> None:
     """Put what protects every route before them; the last one added meets a request first."""
     limits, network = settings.limits, settings.network
     app.add_middleware(BodyLimitMiddleware, limits.body_bytes, {UPLOADS: limits.upload_bytes, STREAMS: None})
@@ -175,7 +190,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestContextMiddleware)
     # Not uvicorn's own switch: what is believed must not depend on who runs the application.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=network.proxies)
-    app.add_middleware(FastPathMiddleware, app.state.fast, network.body_timeout)
+    app.begin_with_fast_path(network.body_timeout)
 
 
 def _api() -> APIRouter:

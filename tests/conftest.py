@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from argosy.app import configure, unconfigured
+from argosy.app import Application, configure, unconfigured
 from argosy.settings import Settings
 from tests.support.callers import Caller
 from tests.support.databases import PostgresServer, migrate
@@ -67,13 +67,13 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def routed() -> FastAPI:
+def routed() -> Application:
     """The application with its routes, which take longer to make than most tests do."""
     return unconfigured()
 
 
 @pytest.fixture
-async def app(routed: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
+async def app(routed: Application, settings: Settings) -> AsyncIterator[FastAPI]:
     routed.state, routed.dependency_overrides = State(), {}
     routed.user_middleware, routed.middleware_stack = [], None
     configure(routed, settings)

@@ -34,6 +34,15 @@ def _start(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 START = _start(200, [(b"content-type", b"application/json")])
+BINARY_START = (
+    _start(200, [(b"content-type", b"application/octet-stream")]) + b"inference-header-content-length: %d\r\n"
+)
+
+
+def _start_of(call: Call) -> bytes:
+    if call.spent is not None:
+        return _start(200, content(call))
+    return START if call.json_length is None else BINARY_START % call.json_length
 
 
 class FastProtocol(GuardedProtocol):
@@ -199,7 +208,7 @@ class FastProtocol(GuardedProtocol):
                 b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
                 b"ratelimit-reset: %d\r\n\r\n%b"
                 % (
-                    START if call.json_length is None and call.spent is None else _start(200, content(call)),
+                    _start_of(call),
                     self._defaults(),
                     len(result),
                     call.request_id.encode(),

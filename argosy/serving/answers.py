@@ -75,7 +75,7 @@ class Consumption:
         return found
 
 
-Describe = Callable[[int, int], bytes]
+Describe = Callable[[int, int], tuple[bytes, bytes]]
 
 
 class Asked(Protocol):
@@ -83,11 +83,14 @@ class Asked(Protocol):
 
     @property
     def alike(self) -> object | None:
-        """The same object for requests that may be described together; None for one that is answered by itself."""
+        """Equal for requests that may be described together; None for one that is answered by itself."""
         ...
 
     def describe(self, outputs: Outputs, rows: int) -> Describe | None:
-        """Return what describes the outputs of some rows of a batch; None where each is answered by itself."""
+        """Return what describes the outputs of some rows of a batch, with the bytes that follow the JSON.
+
+        None where each request is answered by itself.
+        """
         ...
 
     def told(self, described: bytes) -> bytes:
@@ -175,14 +178,17 @@ def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[byt
             if asked is None:
                 bodies.append(_typed(ticket, texts[start:stop], ended))
             else:
-                if asked.alike is not alike:
+                if asked.alike != alike:
                     alike = asked.alike
                     describe = None if alike is None else asked.describe(outputs, rows)
                 if describe is None:
                     body, ticket.json_length = asked.body(_part(batch, outputs, start, stop))
                     bodies.append(body)
                 else:
-                    bodies.append(asked.told(describe(start, stop)))
+                    described, tail = describe(start, stop)
+                    told = asked.told(described)
+                    ticket.json_length = len(told) if tail else None
+                    bodies.append(told + tail if tail else told)
         start = stop
     return bodies
 

@@ -8,6 +8,7 @@ This is the seam for a native decoder: bytes in, `PackedRows` out.
 """
 
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
@@ -74,6 +75,10 @@ class Packing:
         """Return the array of some rows."""
         return np.frombuffer(content, self._type).reshape(-1, self.width)
 
+    def is_finite(self, content: bytes) -> bool:
+        """Tell whether bytes as the protocol has them are all finite numbers; where bytes are the other way round, no."""
+        return sys.byteorder == "little" and bool(np.isfinite(np.frombuffer(content, self._type)).all())
+
     def one(self, values: Sequence[float]) -> bytes | None:
         """Return the bytes of one row, or None in doubt; raises `struct.error` or `OverflowError`."""
         content = self._row.pack(*values)
@@ -103,12 +108,37 @@ class _Infer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     id: str | msgspec.UnsetType = _ABSENT
 
 
+class _Size(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    binary_data_size: int
+
+
+class _Sized(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: _Size
+
+
+class _Outputs(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    binary_data_output: bool
+
+
+class _BinaryInfer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    inputs: list[_Sized]
+    parameters: _Outputs | msgspec.UnsetType = _ABSENT
+    id: str | msgspec.UnsetType = _ABSENT
+
+
 @dataclass(frozen=True, slots=True)
 class QuickInfer:
-    """A request of the inference protocol in its commonest form: one input, a flat list of numbers."""
+    """A request of the inference protocol in its commonest form: one input, as flat numbers or as bytes.
+
+    `binary`: whether the outputs are wanted as bytes.
+    """
 
     batch: Batch
     id: str | None
+    binary: bool = False
 
 
 class QuickReader:
@@ -119,6 +149,7 @@ class QuickReader:
         self._colons = len(names) + sum(name.count(":") for name in names)
         self._body: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(names))
         self._infer = msgspec.json.Decoder(_Infer)
+        self._binary_infer = msgspec.json.Decoder(_BinaryInfer)
 
     @classmethod
     def of(cls, signature: Signature) -> "QuickReader | None":
@@ -167,14 +198,34 @@ class QuickReader:
         except _DOUBTS:
             return None
         known_as = None if request.id is msgspec.UNSET else request.id
+        batch = self._whole(given, content, datatype, max_rows)
+        if batch is None or body.count(b":") != 5 + (known_as is not None):
+            return None
+        return QuickInfer(batch, known_as)
+
+    def binary(self, head: bytes, content: bytes, datatype: str, max_rows: int) -> QuickInfer | None:
+        """Return the batch of a request whose input follows its JSON as bytes, or None in doubt."""
+        try:
+            request = self._binary_infer.decode(head)
+            (given,) = request.inputs
+        except _DOUBTS:
+            return None
+        known_as = None if request.id is msgspec.UNSET else request.id
+        wanted = request.parameters if isinstance(request.parameters, _Outputs) else None
+        batch = self._whole(given, content, datatype, max_rows)
+        if batch is None or given.parameters.binary_data_size != len(content) or not self._packing.is_finite(content):
+            return None
+        if head.count(b":") != 6 + (known_as is not None) + (0 if wanted is None else 2):
+            return None
+        return QuickInfer(batch, known_as, binary=wanted is not None and wanted.binary_data_output)
+
+    def _whole(self, given: _Input | _Sized, content: bytes | None, datatype: str, max_rows: int) -> Batch | None:
         if content is None or given.name != self._packing.name or given.datatype != datatype:
             return None
-        rows = len(content) // self._packing.size
-        if not 0 < rows <= max_rows or given.shape != [rows, self._packing.width]:
+        rows, beyond = divmod(len(content), self._packing.size)
+        if beyond or not 0 < rows <= max_rows or given.shape != [rows, self._packing.width]:
             return None
-        if body.count(b":") != (5 if known_as is None else 6):
-            return None
-        return QuickInfer(Batch(PackedRows(self._packing, content), rows), known_as)
+        return Batch(PackedRows(self._packing, content), rows)
 
 
 def _body_type(names: Sequence[str]) -> type[msgspec.Struct]:

@@ -126,6 +126,34 @@ def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
     assert quick.infer(twice, "FP32", 10) is None
 
 
+def test_a_request_whose_input_follows_as_bytes() -> None:
+    quick = matrix().quick
+    assert quick is not None
+    raw = np.array(ROWS, dtype="<f4").tobytes()
+    given = {"name": "X", "shape": [2, 2], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
+    wanting = {"inputs": [given], "parameters": {"binary_data_output": True}}
+    found = quick.binary(body(wanting), raw, "FP32", 10)
+    assert found is not None
+    assert (found.id, found.binary, found.batch.rows) == (None, True, 2)
+    assert found.batch.tensors["X"].tobytes() == raw
+    plain = quick.binary(body({"inputs": [given], "id": "7"}), raw, "FP32", 10)
+    assert plain is not None
+    assert (plain.id, plain.binary) == ("7", False)
+    for value in (np.nan, np.inf, -np.inf):
+        odd = np.array([[1, 2], [value, 3]], dtype="<f4").tobytes()
+        assert quick.binary(body(wanting), odd, "FP32", 10) is None
+    opposite = np.array([[np.inf, -np.inf]] * 2, dtype="<f4").tobytes()
+    assert quick.binary(body(wanting), opposite, "FP32", 10) is None
+    assert quick.binary(body(wanting), raw[:-4], "FP32", 10) is None
+    assert quick.binary(body(wanting), raw, "FP32", 1) is None
+    wrongs: list[dict[str, Any]] = [{"shape": [4, 1]}, {"datatype": "FP64"}, {"parameters": {"binary_data_size": 8}}]
+    for wrong in wrongs:
+        assert quick.binary(body({"inputs": [given | wrong]}), raw, "FP32", 10) is None, wrong
+    assert quick.binary(body({"inputs": [given], "outputs": [{"name": "value"}]}), raw, "FP32", 10) is None
+    twice = body(wanting).replace(b'"datatype"', b'"datatype": "FP32", "datatype"')
+    assert quick.binary(twice, raw, "FP32", 10) is None
+
+
 def test_packed_rows_are_a_mapping_of_one_tensor() -> None:
     quick = matrix().quick
     assert quick is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,64 +12,94 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from argosy.kit.rates import Standing
 from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
-from argosy.serving.fast_path import FastPath
-from argosy.serving.heads import read_head
+from argosy.serving.fast_path import Access, FastPath
+from argosy.serving.heads import Head, read_head
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 SECURE = (b"strict-transport-security", HSTS.encode())
 # A caller who goes is noticed after so long: before, looking for it would cost more than the answer.
 LOOK_AFTER = 0.05
-COUNTED = {b"content-length", *(name.lower().encode() for name in Standing.HEADERS)}
+MOST_HEADS = 10_000
+LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
+Answered = asyncio.Future[bytes | Exception]
+# The path, the query, and the fields of a head.
+Fields = tuple[Any, ...]
+COUNTED = {b"content-length", *LIMITS}
 
 
 class FastPathMiddleware:
-    """Answers what the fast path takes; the application gets the rest, as it came."""
+    """Answers what the fast path takes; the application gets the rest, as it came.
+
+    A head that was once read, and found to be a prediction that is known, is recognized by its fields.
+    """
 
     def __init__(self, app: ASGIApp, fast: FastPath, body_timeout: float) -> None:
         self._app = app
         self._fast = fast
         self._body_timeout = body_timeout
+        self._heads: dict[Fields, tuple[Access, Head]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        query = scope["query_string"]
-        head = read_head(b"POST", scope.get("raw_path", b"") + (b"?" + query if query else b""), scope["headers"])
-        access = self._fast.find(head) if head else None
-        if head is None or access is None:
+        head_fields = (scope.get("raw_path", b""), scope["query_string"], *scope["headers"])
+        known = self._heads.get(head_fields) or self._look_up(head_fields)
+        if known is None:
             await self._app(scope, receive, send)
             return
-        messages = await self._read(receive)
+        access, head = known
+        message = await receive()
+        messages = [message] if not message.get("more_body") else await self._read(message, receive)
         if not self._fast.holds(access, time.monotonic()):
-            access = await asyncio.shield(self._fast.renew(head))
-        body = b"".join([message.get("body", b"") for message in messages])
-        answered: asyncio.Future[tuple[Call, bytes | Exception]] = asyncio.get_running_loop().create_future()
+            self._heads.pop(head_fields, None)
+            renewed = await asyncio.shield(self._fast.renew(head))
+            access = access if renewed is None else renewed
+        body = message.get("body", b"") if len(messages) == 1 else b"".join([one.get("body", b"") for one in messages])
+        answered: Answered = asyncio.get_running_loop().create_future()
         now, call = time.monotonic(), None
-        whole = len(body) == head.length and not messages[-1].get("more_body")
-        if whole and access is not None and self._fast.holds(access, now):
-            call = self._fast.submit(access, head, body, lambda *reply: answered.set_result(reply), now)
-        if call is None or access is None:
+        if len(body) == head.length and not messages[-1].get("more_body") and self._fast.holds(access, now):
+            call = self._fast.submit(access, head, body, partial(_answer, answered), now)
+        answer = None
+        if call is not None:
+            result = await _reply(answered, receive, partial(self._fast.abandon, access, call))
+            answer = self._answer(access, head, call, result)
+        if answer is None:
             await self._app(scope, _replay(messages, receive), send)
             return
-        call, result = await _reply(answered, receive, partial(self._fast.abandon, access, call))
-        status, own = 200, content(call)
-        if isinstance(result, Exception):
-            refusal = self._fast.refusal(access, head, call, result)
-            if refusal is None:
-                await self._app(scope, _replay(messages, receive), send)
-                return
-            status, own, result = refusal.status_code, headers_of(refusal), bytes(refusal.body)
-        headers = [*FIXED, *own, *fields(call, len(result))]
+        status, headers, content = answer
         if scope.get("scheme") == "https":
             headers.append(SECURE)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": result})
+        await send({"type": "http.response.body", "body": content})
 
-    async def _read(self, receive: Receive) -> list[Message]:
+    def _look_up(self, head_fields: Fields) -> tuple[Access, Head] | None:
+        path, query, *headers = head_fields
+        head = read_head(b"POST", path + (b"?" + query if query else b""), headers)
+        access = self._fast.find(head) if head else None
+        if head is None or access is None:
+            return None
+        if head.request_id is None:
+            if len(self._heads) >= MOST_HEADS:
+                self._heads.clear()
+            self._heads[head_fields] = (access, head)
+        return access, head
+
+    def _answer(
+        self, access: Access, head: Head, call: Call, result: bytes | Exception
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+        if not isinstance(result, Exception):
+            return 200, [*FIXED, *content(call), *fields(call, len(result))], result
+        refusal = self._fast.refusal(access, head, call, result)
+        if refusal is None:
+            return None
+        told = bytes(refusal.body)
+        return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told))], told
+
+    async def _read(self, first: Message, receive: Receive) -> list[Message]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see."""
-        messages = [await receive()]
+        messages = [first]
         try:
             async with asyncio.timeout(self._body_timeout):
                 while messages[-1].get("more_body"):
@@ -95,31 +125,40 @@ def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in refusal.raw_headers if name not in COUNTED]
 
 
-def fields(call: Call, length: int) -> Iterable[tuple[bytes, bytes]]:
+def fields(call: Call, length: int) -> list[tuple[bytes, bytes]]:
     """Return the header fields that differ from answer to answer."""
-    yield b"content-length", b"%d" % length
-    yield b"x-request-id", call.request_id.encode()
-    if call.standing is not None:
-        for name, value in call.standing.headers.items():
-            if name in Standing.HEADERS:
-                yield name.lower().encode(), value.encode()
+    told = [(b"content-length", b"%d" % length), (b"x-request-id", call.request_id.encode())]
+    if (standing := call.standing) is not None:
+        told += zip(LIMITS, (b"%d" % standing.limit, b"%d" % standing.remaining, b"%d" % standing.reset), strict=True)
+    return told
 
 
-async def _reply(
-    answered: asyncio.Future[tuple[Call, bytes | Exception]], receive: Receive, abandon: Callable[[], None]
-) -> tuple[Call, bytes | Exception]:
-    done, _ = await asyncio.wait([answered], timeout=LOOK_AFTER)
-    if not done:
-        going = asyncio.ensure_future(receive())
-        either: list[asyncio.Future[Any]] = [answered, going]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not answered.done():
-                abandon()
-                raise ConnectionResetError
-        finally:
-            going.cancel()
-    return await answered
+def _answer(answered: Answered, _call: Call, result: bytes | Exception) -> None:
+    if not answered.done():
+        answered.set_result(result)
+
+
+async def _reply(answered: Answered, receive: Receive, abandon: Callable[[], None]) -> bytes | Exception:
+    """Return the answer; raises `ConnectionResetError` when the caller goes, which is looked for after a while."""
+    watch = asyncio.get_running_loop().call_later(LOOK_AFTER, _watch, answered, receive, abandon)
+    try:
+        return await answered
+    except asyncio.CancelledError:
+        abandon()
+        raise
+    finally:
+        watch.cancel()
+
+
+def _watch(answered: Answered, receive: Receive, abandon: Callable[[], None]) -> None:
+    async def look() -> None:
+        await receive()
+        if not answered.done():
+            abandon()
+            answered.set_exception(ConnectionResetError())
+
+    going = asyncio.ensure_future(look())
+    answered.add_done_callback(lambda _: going.cancel())
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:

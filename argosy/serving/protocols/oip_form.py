@@ -10,6 +10,7 @@ from argosy.serving.protocols.oip_codec import InferRequest, read, split
 from argosy.serving.protocols.oip_tensors import DATATYPES, Array, is_id, texts, to_bytes
 from argosy.serving.runtime import Outputs
 from argosy.signature.compiled import CompiledSignature
+from argosy.signature.quick import QuickInfer, QuickReader
 from argosy.signature.tensors import Batch
 
 
@@ -37,20 +38,39 @@ class Texts:
             beyond = b"".join([b",%d" % size for size in array.shape[1:]])
             self._described.append((form.start, beyond, numbers))
 
-    def part(self, start: int, stop: int) -> bytes:
-        """Return the description of the outputs of some rows."""
-        return b",".join(
-            [
-                b'%b[%d%b],"data":[%b]}' % (before, stop - start, beyond, b",".join(rows[start:stop]))
-                for before, beyond, rows in self._described
-            ]
-        )
+    def part(self, start: int, stop: int) -> tuple[bytes, bytes]:
+        """Return the description of the outputs of some rows; nothing follows it."""
+        described = [
+            b'%b[%d%b],"data":[%b]}' % (before, stop - start, beyond, b",".join(rows[start:stop]))
+            for before, beyond, rows in self._described
+        ]
+        return b",".join(described), b""
 
-    @staticmethod
-    def suits(forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> bool:
-        """Tell whether the outputs are numbers by row."""
-        arrays = [outputs[form.tensor] for form in forms]
-        return all(array.dtype.kind in "iuf" and array.ndim and len(array) == rows and array.size for array in arrays)
+
+class Raw:
+    """The outputs of a whole batch as bytes."""
+
+    def __init__(self, forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> None:
+        self._described: list[tuple[bytes, bytes, bytes, int]] = []
+        for form in forms:
+            array: Array = outputs[form.tensor]
+            beyond = b"".join([b",%d" % size for size in array.shape[1:]])
+            self._described.append((form.start, beyond, to_bytes(array, form.datatype), array.nbytes // rows))
+
+    def part(self, start: int, stop: int) -> tuple[bytes, bytes]:
+        """Return the description of the outputs of some rows, and their bytes."""
+        rows = stop - start
+        described = [
+            b'%b[%d%b],"parameters":{"binary_data_size":%d}}' % (before, rows, beyond, rows * size)
+            for before, beyond, _, size in self._described
+        ]
+        return b",".join(described), b"".join([raw[start * size : stop * size] for _, _, raw, size in self._described])
+
+
+def _by_row(forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> bool:
+    """Tell whether the outputs are numbers by row."""
+    arrays = [outputs[form.tensor] for form in forms]
+    return all(array.dtype.kind in "iuf" and array.ndim and len(array) == rows and array.size for array in arrays)
 
 
 @dataclass(slots=True)
@@ -64,12 +84,14 @@ class Wanted:
 
     @property
     def alike(self) -> object | None:
-        """The same object for requests that want the same outputs as JSON; None where that is not all."""
-        return self.outputs if self.binary is False else None
+        """Equal for requests that want the same outputs in the same form; None where the forms are several."""
+        return (id(self.outputs), self.binary) if isinstance(self.binary, bool) else None
 
-    def describe(self, outputs: Outputs, rows: int) -> Callable[[int, int], bytes] | None:
+    def describe(self, outputs: Outputs, rows: int) -> Callable[[int, int], tuple[bytes, bytes]] | None:
         """Return what describes the outputs from one row of a batch to another, where all at once is quicker."""
-        return Texts(self.outputs, outputs, rows).part if Texts.suits(self.outputs, outputs, rows) else None
+        if not _by_row(self.outputs, outputs, rows):
+            return None
+        return (Raw if self.binary else Texts)(self.outputs, outputs, rows).part
 
     def told(self, described: bytes) -> bytes:
         """Return the body of the answer around the description of its outputs."""
@@ -115,15 +137,21 @@ class InferForm:
 
     def read(self, body: bytes, header_length: str | None, max_rows: int) -> tuple[Batch, Wanted]:
         """Return the batch of a request, and what it wants; raises `InvalidInput`, or `Invalid` for an output."""
-        if self._quick is not None and header_length is None:
-            plain = self._quick.infer(body, self._datatype, max_rows)
-            if plain is not None and (plain.id is None or is_id(plain.id)):
-                return plain.batch, Wanted(self._facts, plain.id, self._outputs, binary=False)
+        if self._quick is not None and (plain := self._plain(self._quick, body, header_length, max_rows)) is not None:
+            return plain.batch, Wanted(self._facts, plain.id, self._outputs, plain.binary)
         request, tail = split(body, header_length)
         asked = read(request, tail)
         binary = asked.binary if asked.outputs is None else asked.outputs
         wanted = Wanted(self._facts, asked.id, self._wanted(asked), binary)
         return self._compiled.check_tensors(asked.inputs, max_rows=max_rows), wanted
+
+    def _plain(self, quick: QuickReader, body: bytes, header_length: str | None, max_rows: int) -> QuickInfer | None:
+        if header_length is None:
+            plain = quick.infer(body, self._datatype, max_rows)
+        else:
+            at = int(header_length) if header_length.isascii() and header_length.isdigit() else 0
+            plain = quick.binary(body[:at], body[at:], self._datatype, max_rows) if 0 < at < len(body) else None
+        return plain if plain is not None and is_id(plain.id) else None
 
     def _wanted(self, asked: InferRequest) -> list[OutputForm]:
         if asked.outputs is None:
