@@ -49,7 +49,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--soak", type=int, default=5000, help="requests to watch memory over; 0 leaves it out")
-    parser.add_argument("--overload", type=int, default=512, help="connections to overload with; 0 leaves it out")
+    parser.add_argument("--overload", type=int, default=4096, help="connections to overload with; 0 leaves it out")
     parser.add_argument("--out", type=Path, default=CACHE / "report", help="folder of the tables and plots")
     return parser.parse_args()
 
@@ -66,14 +66,14 @@ def installed(names: list[str], outcome: Outcome) -> Iterator[tuple[Peer, str]]:
             say(f"  {error}")
 
 
-def endure(given: argparse.Namespace, report: Report, case: Case) -> None:
+def endure(given: argparse.Namespace, report: Report, case: Case, folder: Path) -> None:
     """Run soak and overload on the best mode of each peer at the highest concurrency."""
     best = best_modes(medians(report.outcome.measurements))
     ranking = best.get(Load(case.workload.name, max(given.concurrency)), [])
     by_name = {peer.name: peer for peer in report.plan.peers}
     say("many requests, and too many")
     endurance = Endurance(given.soak, given.overload, given.seconds)
-    report.endurance = endurance.run([(by_name[one.peer], one.mode) for one in ranking], case, report.outcome)
+    report.endurance = endurance.run([(by_name[one.peer], one.mode) for one in ranking], case, folder, report.outcome)
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def main() -> None:
         cases = compare(plan, Path(temporary), outcome)
         report.write(given.out)  # what follows may be interrupted
         if given.soak or given.overload:
-            endure(given, report, cases[0])
+            endure(given, report, cases[0], Path(temporary))
     report.write(given.out)
     plot(outcome.measurements, given.out)
     print(report.markdown())

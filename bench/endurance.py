@@ -2,9 +2,11 @@
 
 import http.client
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from subprocess import SubprocessError
 
 from bench import processes
@@ -12,7 +14,7 @@ from bench.measuring import drive
 from bench.peers.base import Peer, Unavailable
 from bench.rounds import Outcome, say
 from bench.servers import Server, running
-from bench.workloads import Case, WrongAnswer
+from bench.workloads import HEAVY, Case, WrongAnswer, prepare
 
 STEPS = 10
 SOAK_CONCURRENCY = 16
@@ -69,20 +71,36 @@ class Endurance:
     overload: int
     seconds: float
 
-    def run(self, contenders: Iterable[tuple[Peer, str]], case: Case, outcome: Outcome) -> list[Soak | Overload]:
-        """Run both on each server, one after the other."""
+    def run(
+        self, contenders: Sequence[tuple[Peer, str]], case: Case, folder: Path, outcome: Outcome
+    ) -> list[Soak | Overload]:
+        """Run the soak on a case, and the overload on a heavy one, on each server, one after the other."""
         found: list[Soak | Overload] = []
-        for peer, mode in contenders:
-            try:
-                with running(peer, mode, case) as server:
-                    found += [_soak(server, self.soak)] if self.soak else []
-                    found += [_overload(server, self.overload, self.seconds)] if self.overload else []
-            except (Unavailable, WrongAnswer, SubprocessError, OSError) as error:
-                outcome.missing[peer.name, mode, "endurance"] = str(error)
-                say(f"  {peer.name}, {mode}: {error}")
-        for one in found:
-            say(f"  {asdict(one)}")
+        if self.soak:
+            soak = partial(_soak, requests=self.soak)
+            found += [one for peer, mode in contenders for one in _on(peer, mode, case, soak, outcome)]
+        if self.overload:
+            heavy, overload = (
+                prepare(HEAVY, folder / HEAVY.name),
+                partial(_overload, connections=self.overload, seconds=self.seconds),
+            )
+            found += [one for peer, mode in contenders for one in _on(peer, mode, heavy, overload, outcome)]
         return found
+
+
+def _on(
+    peer: Peer, mode: str, case: Case, measured: Callable[[Server], Soak | Overload], outcome: Outcome
+) -> Iterator[Soak | Overload]:
+    """Yield what is measured of a server, if it can be."""
+    try:
+        with running(peer, mode, case) as server:
+            found = measured(server)
+    except (Unavailable, WrongAnswer, SubprocessError, OSError) as error:
+        outcome.missing[peer.name, mode, "endurance"] = str(error)
+        say(f"  {peer.name}, {mode}: {error}")
+    else:
+        say(f"  {asdict(found)}")
+        yield found
 
 
 def _soak(server: Server, requests: int) -> Soak:

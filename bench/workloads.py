@@ -4,6 +4,7 @@ A regressor, because its answer is the same everywhere: servers differ in whethe
 probabilities, and that would be measured instead of the server.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPRegressor
 
 Matrix = npt.NDArray[np.float64]
 TRAINING_ROWS = 500
@@ -29,6 +32,7 @@ class Workload:
     features: int = 30
     rows: int = 1
     trees: int = 0
+    neurons: int = 0
     inputs: int = 16
 
 
@@ -38,6 +42,10 @@ WORKLOADS = (
     Workload("large", "linear, 1,000 rows of 30 features", rows=1000, inputs=4),
     Workload("wide", "linear, 1 row of 12,000 features", features=12_000, inputs=4),
 )
+
+
+# What takes long enough that more can be sent than the server can take.
+HEAVY = Workload("heavy", "network of two layers, 1 row of 30 features", neurons=3000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,24 @@ def prepare(workload: Workload, folder: Path) -> Case:
     random = np.random.default_rng(0)
     data = random.normal(size=(TRAINING_ROWS, workload.features))
     target = data[:, :10].sum(axis=1) + data[:, 0] * data[:, 1]
-    model = RandomForestRegressor(workload.trees, random_state=0) if workload.trees else LinearRegression()
-    model.fit(data, target)
+    model = _model(workload)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is not how well it answers that is measured
+        model.fit(data, target)
     shape = (workload.rows, workload.features)
     inputs = tuple(random.normal(size=shape).round(DECIMALS) for _ in range(workload.inputs))
     case = Case(workload, folder, inputs, tuple(model.predict(rows) for rows in inputs))
     joblib.dump(model, case.estimator)
     case.onnx.write_bytes(to_onnx(model, data[:1].astype(np.float32)).SerializeToString())
     return case
+
+
+def _model(workload: Workload) -> RandomForestRegressor | MLPRegressor | LinearRegression:
+    if workload.trees:
+        return RandomForestRegressor(workload.trees, random_state=0)
+    if workload.neurons:
+        return MLPRegressor(hidden_layer_sizes=(workload.neurons, workload.neurons), max_iter=2, random_state=0)
+    return LinearRegression()
 
 
 def check(values: list[float], expected: Matrix) -> None:

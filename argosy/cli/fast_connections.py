@@ -20,6 +20,7 @@ from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
 
 NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
+MOST_TRIES = 3
 MOST_HELD = 256 * 1024
 MOST_HEADS = 10_000
 SECURE = b"strict-transport-security: " + HSTS.encode() + b"\r\n"
@@ -66,6 +67,7 @@ class FastProtocol(GuardedProtocol):
             None  # what was taken and not answered, with its bytes
         )
         self._call: Call | None = None
+        self._tries = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._slowly = False  # whether the next request goes the long way
@@ -169,6 +171,7 @@ class FastProtocol(GuardedProtocol):
 
     def _take(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
         self._pending = (access, head, raw, body)
+        self._tries = 0
         now = time.monotonic()
         if self.fast.holds(access, now):
             self._submit(access, head, body, now)
@@ -191,9 +194,19 @@ class FastProtocol(GuardedProtocol):
             self._submit(access, head, body, now)
 
     def _submit(self, access: Access, head: Head, body: bytes, now: float) -> None:
-        self._call = self.fast.submit(access, head, body, self._reply, now)
-        if self._call is None:
+        taken = self.fast.submit(access, head, body, self._reply, now)
+        if isinstance(taken, Call):
+            self._call = taken
+        elif taken is None or self._tries == MOST_TRIES:
             self.loop.call_soon(self._go_the_long_way)
+        else:
+            self._tries += 1
+            taken.add_done_callback(lambda _: self._try_again())
+
+    def _try_again(self) -> None:
+        if self._pending is not None:
+            access, head, raw, body = self._pending
+            self._renewed(access, head, raw, body)
 
     def _reply(self, call: Call, result: bytes | Exception) -> None:
         self._call = None

@@ -26,10 +26,11 @@ class Allowance:
         self._beyond = 0
         self._ends = 0.0
         self._refused_until = 0.0
+        self._short = 0
         self._taking: asyncio.Task[None] | None = None
 
-    def take(self, now: float) -> Standing | None:
-        """Count one request at a time of the monotonic clock; None when the store has to be asked: it is on its way.
+    def take(self, now: float) -> Standing | asyncio.Task[None]:
+        """Count one request at a time of the monotonic clock; or return what asks the store, to be waited for.
 
         What the store refused is refused here too, for a moment.
         """
@@ -37,19 +38,23 @@ class Allowance:
             return Standing(False, self._limit, 0, int(self._refused_until - now) + 1)
         if now >= self._ends:
             self._left = 0
-        if self._left * LOW <= self._share and self._taking is None:
-            self._taking = asyncio.create_task(self._refill())
+        taking = self._taking
+        if taking is None and self._left * LOW <= self._share:
+            taking = self._taking = asyncio.create_task(self._refill())
         if not self._left:
-            return None
+            assert taking is not None  # noqa: S101 - little is left
+            self._short += 1
+            return taking
         self._left -= 1
         return Standing(True, self._limit, self._beyond + self._left, int(self._ends - now) + 1)
 
     async def _refill(self) -> None:
         try:
-            standing = await self._rates.hit(self._limit, *self._name, cost=self._share)
+            cost, self._short = max(self._share, self._short), 0
+            standing = await self._rates.hit(self._limit, *self._name, cost=cost)
             if standing.admitted:
                 ends = time.monotonic() + standing.reset - 1
-                self._left = self._share + (self._left if ends - self._ends < 1 else 0)
+                self._left = cost + (self._left if ends - self._ends < 1 else 0)
                 self._beyond, self._ends = standing.remaining, ends
             elif not standing.remaining and not self._left:
                 self._refused_until = time.monotonic() + min(standing.reset, REFUSED_SECONDS)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import onnxruntime as ort
@@ -20,6 +21,7 @@ from argosy.signature.quick import PackedRows
 
 INLINE_SECONDS = 300e-6
 SMOOTHING = 0.1
+FEW = 32  # rows that may wait however long they take
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +38,8 @@ Settle = Callable[[Sequence[Ticket], Outputs | Exception], None]
 class BatchingLimits:
     """Bounds of one model: rows run together, rows and bytes that wait, runs at once, and seconds a run may take.
 
-    `wait`: seconds that a request waits for others to run with.
+    `wait`: seconds that a request waits for others to run with. `queue_seconds`: how long what waits may take to run,
+    by what runs have taken; unbounded where it is not given.
     """
 
     rows: int
@@ -45,6 +48,7 @@ class BatchingLimits:
     workers: int
     timeout: float
     wait: float = 0.0
+    queue_seconds: float = inf
 
 
 class Lane:
@@ -66,6 +70,8 @@ class Lane:
         self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
         self._start_is_due: asyncio.Handle | None = None
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
+        self._seconds_a_row = 0.0
+        self._most_waiting = limits.queue_rows
 
     @property
     def is_idle(self) -> bool:
@@ -89,7 +95,7 @@ class Lane:
         """
         queue = self._queue
         self.used = self._loop.time()
-        if queue.rows + ticket.rows > self.limits.queue_rows or queue.bytes + ticket.size > self.limits.queue_bytes:
+        if queue.rows + ticket.rows > self._most_waiting or queue.bytes + ticket.size > self.limits.queue_bytes:
             self._make_room(ticket)
         queue.append(ticket)
         if deadline is not None:
@@ -136,7 +142,7 @@ class Lane:
         queue, limits = self._queue, self.limits
         refused = Overloaded("too many requests wait for this model", retry_after=1)
         while queue and (
-            queue.rows + ticket.rows > limits.queue_rows or queue.bytes + ticket.size > limits.queue_bytes
+            queue.rows + ticket.rows > self._most_waiting or queue.bytes + ticket.size > limits.queue_bytes
         ):
             greediest = queue.greediest()
             if queue.waiting(ticket.caller) + ticket.rows >= queue.waiting(greediest):
@@ -227,12 +233,24 @@ class Lane:
             self._finish(batch, error)
 
     def _learn(self, rows: int, seconds: float) -> None:
+        self._bound(seconds / rows)
         # A run that was interrupted says nothing about the model: one that takes longer now is believed step by step.
         seconds = min(seconds, 2 * (self._floor + rows * self._slope))
         if rows <= 2:  # noqa: PLR2004 - a run pads one row to two
             self._floor += SMOOTHING * (seconds - self._floor)
         else:
             self._slope += SMOOTHING * (max(0.0, seconds - self._floor) / rows - self._slope)
+
+    def _bound(self, seconds_a_row: float) -> None:
+        """Bound what waits by the time that it will take."""
+        known = self._seconds_a_row
+        self._seconds_a_row = known + SMOOTHING * (seconds_a_row - known) if known else seconds_a_row
+        limits = self.limits
+        if self._seconds_a_row * limits.queue_rows <= limits.queue_seconds * limits.workers:
+            self._most_waiting = limits.queue_rows
+        else:
+            rows = int(limits.queue_seconds * limits.workers / self._seconds_a_row)
+            self._most_waiting = min(limits.queue_rows, max(FEW, rows))
 
 
 def _joined(batch: Sequence[Ticket]) -> Tensors:

@@ -101,14 +101,14 @@ class FastPath:
 
     def submit(
         self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None], now: float
-    ) -> Call | None:
+    ) -> Call | asyncio.Task[None] | None:
         """Take a request whose access holds now: `answer` is called later, never from here.
 
-        None: it has to go the long way.
+        None: it has to go the long way. A task: it has to wait for that, and to be submitted again.
         """
         standing = access.allowance.take(now)
-        if standing is None:
-            return None
+        if isinstance(standing, asyncio.Task):
+            return standing
         consumption = access.consumption
         prediction_id = str(uuid_utils.uuid7())
         known_as = head.request_id or prediction_id

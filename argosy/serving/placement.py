@@ -49,6 +49,7 @@ class Placement:
             settings.queue_bytes,
             workers=settings.threads,
             timeout=settings.timeout,
+            queue_seconds=settings.queue_seconds,
         )
         # More threads than one model may take, so that slow ones do not hold up the others.
         self._threads = ThreadPoolExecutor(settings.threads * POOL_FACTOR, thread_name_prefix="argosy-model")

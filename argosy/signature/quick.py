@@ -76,7 +76,7 @@ class Packing:
         return np.frombuffer(content, self._type).reshape(-1, self.width)
 
     def is_finite(self, content: bytes) -> bool:
-        """Tell whether bytes as the protocol has them are all finite numbers; where bytes are the other way round, no."""
+        """Tell whether bytes, little-endian as protocols have them, are all finite; on other machines, no."""
         return sys.byteorder == "little" and bool(np.isfinite(np.frombuffer(content, self._type)).all())
 
     def one(self, values: Sequence[float]) -> bytes | None:

@@ -15,11 +15,12 @@ from bench.peers.base import Call, Command, Launch, encode, flat
 from bench.workloads import Case, Matrix
 
 MOST_COLUMNS = 1000
+UNLIMITED = str(10**9)  # by default one key may send 600,000 predictions a minute, which a run exceeds
 PERSON, PASSWORD = "bench", "a sentence makes a good one"
 
 
 class Argosy:
-    """`argosy up` with an empty configuration; the model is pushed once, then the server started anew.
+    """`argosy up` with nothing set but a key's limit; the model is pushed once, then the server started anew.
 
     Three forms of the inference protocol's and our own requests go to it; `ASGI` is the compact form to the same
     application on plain uvicorn, which anybody may run it on.
@@ -41,7 +42,7 @@ class Argosy:
                 (data / "key.json").write_text(json.dumps(push(server.url, case)))
         up: Command = [sys.executable, "-m", "argosy", "up", "--port", str(port), "--data-dir", data]
         plain: Command = [sys.executable, "-m", "uvicorn", "--factory", "argosy.app:create_app", "--port", str(port)]
-        settings = {"ARGOSY_LOG_LEVEL": "warning", "ARGOSY_DATA_DIR": str(data)}
+        settings = {"ARGOSY_LOG_LEVEL": "warning", "ARGOSY_RATES_PREDICT": UNLIMITED, "ARGOSY_DATA_DIR": str(data)}
         return Launch([*plain, "--no-access-log"] if mode == "ASGI" else up, data, settings)
 
     def call(self, case: Case, mode: str, rows: Matrix) -> Call:

@@ -1,6 +1,7 @@
 """Adaptive batching: the same answers together as alone, and nobody pays for another's request."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 
 from argosy.serving.batching import BatchingLimits, Lane, hand_out
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
-from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors
+from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors, Traits
 from argosy.signature.sample import ROWS
 
 ROW = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -250,3 +251,27 @@ async def test_a_wait_that_the_owner_wants_makes_a_batch_of_what_comes_meanwhile
     async with asyncio.timeout(2):  # a full batch does not wait
         await asyncio.gather(*calls)
     assert runtime.sizes == [4]
+
+
+class Slow(OnnxRuntime):
+    """A model whose every row takes a while."""
+
+    def __init__(self) -> None:
+        self.traits = Traits(batches=True, loops=False, floor=0.02, slope=0.02)
+        self.uniform = True
+
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
+        time.sleep(0.02 * rows)
+        return {"Y": np.ones((rows, 1), np.float32)}
+
+
+async def test_no_more_waits_than_runs_in_the_time_that_is_given(threads: ThreadPoolExecutor) -> None:
+    lane = Lane(Slow(), threads, replace(LIMITS, rows=4, queue_seconds=1.0), hand_out)
+    one = {"X": np.ones((1, 1), np.float32)}
+    await lane.infer(one, 1, "caller")
+    asked = [asyncio.create_task(lane.infer(one, 1, "caller")) for _ in range(100)]
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [one for one in found if isinstance(one, Overloaded)]
+    answered = [one for one in found if isinstance(one, dict)]
+    assert len(refused) + len(answered) == 100
+    assert 32 <= len(answered) <= 60  # 50 rows of 20 ms, as far as a sleep is exact, and what runs

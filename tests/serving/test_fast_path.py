@@ -287,3 +287,15 @@ async def test_mixed_calls_while_versions_are_swapped_are_all_right(
     await asyncio.gather(*calling)
     assert wrong == []
     assert done > 100
+
+
+@pytest.mark.strict
+async def test_a_burst_beyond_what_is_counted_in_advance_waits_for_the_count(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    with statements(app) as noted:
+        answers = await asyncio.gather(*(call(client, owner.key) for _ in range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert not [one for one in noted if one.startswith("SELECT")], "some went the long way"

@@ -21,6 +21,8 @@ SECURE = (b"strict-transport-security", HSTS.encode())
 LOOK_AFTER = 0.05
 MOST_HEADS = 10_000
 LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
+MOST_TRIES = 3
+Deliver = Callable[[Call, bytes | Exception], None]
 Answered = asyncio.Future[bytes | Exception]
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
@@ -58,9 +60,8 @@ class FastPathMiddleware:
             access = access if renewed is None else renewed
         body = message.get("body", b"") if len(messages) == 1 else b"".join([one.get("body", b"") for one in messages])
         answered: Answered = asyncio.get_running_loop().create_future()
-        now, call = time.monotonic(), None
-        if len(body) == head.length and not messages[-1].get("more_body") and self._fast.holds(access, now):
-            call = self._fast.submit(access, head, body, partial(_answer, answered), now)
+        whole = len(body) == head.length and not messages[-1].get("more_body")
+        call = await self._submit(access, head, body, partial(_answer, answered)) if whole else None
         answer = None
         if call is not None:
             result = await _reply(answered, receive, partial(self._fast.abandon, access, call))
@@ -73,6 +74,17 @@ class FastPathMiddleware:
             headers.append(SECURE)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    async def _submit(self, access: Access, head: Head, body: bytes, answer: Deliver) -> Call | None:
+        for _ in range(MOST_TRIES):
+            now = time.monotonic()
+            if not self._fast.holds(access, now):
+                return None
+            taken = self._fast.submit(access, head, body, answer, now)
+            if not isinstance(taken, asyncio.Task):
+                return taken
+            await asyncio.shield(taken)
+        return None
 
     def _look_up(self, head_fields: Fields) -> tuple[Access, Head] | None:
         path, query, *headers = head_fields
