@@ -1,7 +1,6 @@
 """The server process behind `argosy up`. Imported only when it runs: every other command starts quicker without."""
 
 import asyncio
-import gc
 import secrets
 import signal
 import socket
@@ -27,12 +26,11 @@ from argosy.identity.passwords import Passwords, RecentPasswords
 from argosy.identity.schemas import Register
 from argosy.identity.service import AccountReader, AccountService
 from argosy.identity.sign_in import SignIn
+from argosy.kit import memory
 from argosy.kit.db.session import Database
 from argosy.settings import Settings
 
 DRAIN_SECONDS = 25
-# Python's own 700 objects are fewer than one large request has.
-COLLECT_AFTER = (20_000, 20, 50)
 ADMIN = "admin"
 
 
@@ -74,7 +72,7 @@ class Server(uvicorn.Server):
         with self._bounded_handshakes():
             await super().startup(sockets)
         if self.started:
-            _settle_memory()
+            memory.settle()
             self.announce()
 
     def announce(self) -> None:
@@ -93,13 +91,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if draining is not None:
             await draining
-
-
-def _settle_memory() -> None:
-    """Keep what is there for good out of garbage collection, which would look at all of it within some request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 def serve(settings: Settings) -> bool:

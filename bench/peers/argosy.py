@@ -41,7 +41,7 @@ class Argosy:
             with running_server("127.0.0.1", 0, data) as server:
                 (data / "key.json").write_text(json.dumps(push(server.url, case)))
         up: Command = [sys.executable, "-m", "argosy", "up", "--port", str(port), "--data-dir", data]
-        plain: Command = [sys.executable, "-m", "uvicorn", "--factory", "argosy.app:create_app", "--port", str(port)]
+        plain: Command = [sys.executable, "-m", "uvicorn", "--factory", "argosy.asgi:create_app", "--port", str(port)]
         settings = {"ARGOSY_LOG_LEVEL": "warning", "ARGOSY_RATES_PREDICT": UNLIMITED, "ARGOSY_DATA_DIR": str(data)}
         return Launch([*plain, "--no-access-log"] if mode == "ASGI" else up, data, settings)
 
