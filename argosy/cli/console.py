@@ -15,7 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from argosy.cli import credentials
-from argosy.client import Argosy, ArgosyAPIError, ArgosyConnectionError, ConversionError, JobUnsuccessful, PushFailed
+from argosy.client import (
+    Argosy,
+    ArgosyAPIError,
+    ArgosyConnectionError,
+    ConversionError,
+    JobUnsuccessful,
+    PaymentFailed,
+    PushFailed,
+)
 
 PIPED_SIZE = (200, 50)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -40,9 +48,16 @@ err = make_console(stderr=True)
 
 
 @contextmanager
-def session() -> Iterator[Argosy]:
-    """Open a client with the stored or given credentials; end the program with a message where something fails."""
+def session(organization: str | None = None) -> Iterator[Argosy]:
+    """Open a client with the stored or given credentials; end the program with a message where something fails.
+
+    Raises `ValueError` when the credentials are of another organization than it is to act in.
+    """
     with failures(), credentials.open_client() as client:
+        if organization is not None:
+            client.organization = organization
+            if client.slug != organization:
+                raise ValueError(f"these credentials act in {client.slug}; sign in to act in {organization}")
         yield client
 
 
@@ -69,7 +84,7 @@ def failures() -> Iterator[None]:
     except ConversionError as error:
         complain(error.failure.reason, *([error.failure.advice] if error.failure.advice else []))
         raise typer.Exit(1) from None
-    except (PushFailed, JobUnsuccessful, ArgosyConnectionError, TimeoutError) as error:
+    except (PushFailed, PaymentFailed, JobUnsuccessful, ArgosyConnectionError, TimeoutError) as error:
         complain(str(error))
         raise typer.Exit(1) from None
     except ValidationError as error:

@@ -11,13 +11,19 @@ class Commands(LazyGroup):
 
     lazy = {  # noqa: RUF012 - a table, as the base class declares it
         "up": Lazy("argosy.cli.server", "up", "Start everything on this machine: API, worker, database and files."),
-        "demo": Lazy("argosy.cli.demo", "demo", "Train models on real data, push them, call them, check every answer."),
+        "demo": Lazy(
+            "argosy.cli.demo", "demo", "Train, push, call, sell and buy models on real data, and check it all."
+        ),
         "push": Lazy("argosy.cli.push", "push", "Push a model: upload, conversion, parity check, and it serves."),
         "predict": Lazy("argosy.cli.predict", "predict", "Predict."),
         "models": Lazy("argosy.cli.models", "models", "Models."),
         "versions": Lazy("argosy.cli.versions", "versions", "Versions of a model."),
         "alias": Lazy("argosy.cli.aliases", "alias", "Aliases of a model."),
         "articles": Lazy("argosy.cli.articles", "articles", "Articles and models' cards, in Markdown."),
+        "products": Lazy("argosy.cli.products", "products", "Products: models on sale, and your own offerings."),
+        "orders": Lazy("argosy.cli.orders", "orders", "Orders: place, pay, cancel and refund them."),
+        "entitlements": Lazy("argosy.cli.entitlements", "entitlements", "What may be called within which quota."),
+        "sales": Lazy("argosy.cli.orders", "sales", "List what your organization sold."),
         "keys": Lazy("argosy.cli.keys", "keys", "API keys."),
         "clients": Lazy("argosy.cli.clients", "clients", "OAuth2 clients: identities of services."),
         "orgs": Lazy("argosy.cli.organizations", "orgs", "Organizations, their members and invitations."),

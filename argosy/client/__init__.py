@@ -8,7 +8,7 @@
 """
 
 from argosy.client.asynchronous import AsyncArgosy
-from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, JobUnsuccessful, PushFailed
+from argosy.client.errors import ArgosyAPIError, ArgosyConnectionError, JobUnsuccessful, PaymentFailed, PushFailed
 from argosy.client.flows import PushProgress
 from argosy.client.predictions import Prediction
 from argosy.client.retries import RetryPolicy
@@ -22,6 +22,7 @@ __all__ = [
     "AsyncArgosy",
     "ConversionError",
     "JobUnsuccessful",
+    "PaymentFailed",
     "Prediction",
     "PushFailed",
     "PushProgress",

@@ -1,7 +1,7 @@
 """The calls about articles and models' cards."""
 
 from argosy.client import results
-from argosy.client.requests import Call, Json, about, nothing, once, parsed, under
+from argosy.client.requests import Call, Json, about, expecting, nothing, once, parsed, under
 
 
 def create(body: Json, organization: str | None) -> Call[results.Article]:
@@ -17,7 +17,7 @@ def get(article_id: object) -> Call[results.Article]:
 
 def update(article_id: object, changes: Json, revision: int | None) -> Call[results.Article]:
     """Change an article, if it still has a revision."""
-    return Call("PATCH", _at(article_id), parsed(results.Article), json=changes, headers=_expecting(revision))
+    return Call("PATCH", _at(article_id), parsed(results.Article), json=changes, headers=expecting(revision))
 
 
 def publish(article_id: object) -> Call[results.Article]:
@@ -52,12 +52,8 @@ def get_card(full_name: str) -> Call[results.Article]:
 
 def set_card(full_name: str, body: Json, revision: int | None) -> Call[results.Article]:
     """Write a model's card."""
-    return Call("PUT", about(full_name, "card"), parsed(results.Article), json=body, headers=_expecting(revision))
+    return Call("PUT", about(full_name, "card"), parsed(results.Article), json=body, headers=expecting(revision))
 
 
 def _at(article_id: object, *rest: object) -> str:
     return under("articles", article_id, *rest)
-
-
-def _expecting(revision: int | None) -> dict[str, str]:
-    return {} if revision is None else {"If-Match": f'"{revision}"'}

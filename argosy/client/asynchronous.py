@@ -8,17 +8,27 @@ from argosy.client import accounts, registry, results
 from argosy.client.account_methods import AsyncAccountMethods
 from argosy.client.article_methods import AsyncArticleMethods
 from argosy.client.credential_methods import AsyncCredentialMethods
+from argosy.client.entitlement_methods import AsyncEntitlementMethods
 from argosy.client.flows import Progress, Push, ignore
+from argosy.client.order_methods import AsyncOrderMethods
 from argosy.client.organization_methods import AsyncOrganizationMethods
 from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
+from argosy.client.product_methods import AsyncProductMethods
 from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 from argosy.client.usage_methods import AsyncUsageMethods
 
 
 class AsyncArgosy(
-    AsyncAccountMethods, AsyncArticleMethods, AsyncOrganizationMethods, AsyncCredentialMethods, AsyncUsageMethods
+    AsyncAccountMethods,
+    AsyncArticleMethods,
+    AsyncProductMethods,
+    AsyncOrderMethods,
+    AsyncEntitlementMethods,
+    AsyncOrganizationMethods,
+    AsyncCredentialMethods,
+    AsyncUsageMethods,
 ):
     """Talks to an Argosy server without blocking; tasks of one event loop may share it.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from argosy.client.results import Job, Version
+from argosy.client.trade import Payment
 
 
 class ArgosyAPIError(Exception):
@@ -54,3 +55,13 @@ class JobUnsuccessful(Exception):
     def __init__(self, job: Job) -> None:
         self.job = job
         super().__init__(f"the job {job.id} has {job.status}: {job.error}")
+
+
+class PaymentFailed(Exception):
+    """An order was not paid; `payment` says why."""
+
+    def __init__(self, payment: Payment) -> None:
+        self.payment = payment
+        failure = payment.failure
+        reason = (failure.message or failure.code) if failure else f"it is {payment.status}"
+        super().__init__(f"the payment of the order {payment.order_id} has failed: {reason}")

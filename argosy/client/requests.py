@@ -58,6 +58,11 @@ def once() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid4())}
 
 
+def expecting(revision: int | None) -> dict[str, str]:
+    """Return a header that lets a change through only if there still is a revision."""
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
+
+
 def given(**values: Any) -> Json:  # noqa: ANN401 - whatever the API takes
     """Return the values that are not None."""
     return {name: value for name, value in values.items() if value is not None}

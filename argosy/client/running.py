@@ -11,15 +11,15 @@ import httpx2
 
 from argosy.client.base import opened
 from argosy.client.downloads import saving
-from argosy.client.explaining import ExplainingClient
 from argosy.client.flows import Exchange, Flow, Pause, Refresh, Work
 from argosy.client.requests import Call
 from argosy.client.results import CursorPage
+from argosy.client.trading import TradingClient
 
 T = TypeVar("T")
 
 
-class Runner(ExplainingClient):
+class Runner(TradingClient):
     """Runs flows here and now; threads may share it."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Runner(ExplainingClient):
             cursor = page.next_cursor
 
 
-class AsyncRunner(ExplainingClient):
+class AsyncRunner(TradingClient):
     """Runs flows without blocking; tasks of one event loop may share it."""
 
     def __init__(

@@ -8,16 +8,28 @@ from argosy.client import accounts, registry, results
 from argosy.client.account_methods import AccountMethods
 from argosy.client.article_methods import ArticleMethods
 from argosy.client.credential_methods import CredentialMethods
+from argosy.client.entitlement_methods import EntitlementMethods
 from argosy.client.flows import Progress, Push, ignore
+from argosy.client.order_methods import OrderMethods
 from argosy.client.organization_methods import OrganizationMethods
 from argosy.client.payloads import prediction_body
 from argosy.client.predictions import Prediction
+from argosy.client.product_methods import ProductMethods
 from argosy.client.requests import given
 from argosy.client.uploads import make_upload, version_metadata
 from argosy.client.usage_methods import UsageMethods
 
 
-class Argosy(AccountMethods, ArticleMethods, OrganizationMethods, CredentialMethods, UsageMethods):
+class Argosy(
+    AccountMethods,
+    ArticleMethods,
+    ProductMethods,
+    OrderMethods,
+    EntitlementMethods,
+    OrganizationMethods,
+    CredentialMethods,
+    UsageMethods,
+):
     """Talks to an Argosy server.
 
     Calls as an API key, as an OAuth2 client, or as a user; tokens are renewed when their time is up. What is not given

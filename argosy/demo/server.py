@@ -30,7 +30,9 @@ class ServerFailed(RuntimeError):
 def running_server(host: str, port: int, data_dir: Path) -> Iterator[RunningServer]:
     """Start `argosy up` and stop it at the end; raises `ServerFailed` with its log when it does not serve."""
     command = [sys.executable, "-m", "argosy", "up", "--host", host, "--port", str(port), "--data-dir", str(data_dir)]
-    environment = {**os.environ, "ARGOSY_LOG_FORMAT": "json", "ARGOSY_LOG_LEVEL": "warning"}
+    # A demonstration moves no money, whatever the settings around it say, and hears of payments by webhook only.
+    payments = {"ARGOSY_PAYMENTS_PROVIDER": "local", "ARGOSY_PAYMENTS_POLL": "600"}
+    environment = {**os.environ, "ARGOSY_LOG_FORMAT": "json", "ARGOSY_LOG_LEVEL": "warning", **payments}
     log = data_dir / "server.log"
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("w") as errors:

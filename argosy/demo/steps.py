@@ -20,7 +20,8 @@ TOLERANCE = 1e-4
 BATCH = 100
 USAGE_SECONDS = 10.0
 UNPROCESSABLE = 422
-SCOPES = ["models:read", "models:write", "predict", "usage:read", "jobs:read"]
+SCOPES = ["models:read", "models:write", "predict", "usage:read", "jobs:read", "articles:write"]
+SELLING = ["products:read", "products:write", "sales:read", "entitlements:read"]
 Note = Callable[[str], None]
 
 
@@ -32,6 +33,17 @@ def require(holds: bool, what: str) -> None:
     """Raise `StepFailed` unless something holds."""
     if not holds:
         raise StepFailed(what)
+
+
+def new_key(url: str, username: str, scopes: list[str]) -> str:
+    """Make an account; return an API key of it."""
+    password = secrets.token_urlsafe(18)
+    with Argosy(url) as anonymous:
+        anonymous.register(f"{username}@example.org", username, password)
+    with Argosy(url, username=username, password=password) as person:
+        made = person.create_api_key("demo", scopes)
+    require(made.key is not None, "the new key was not shown")
+    return made.key or ""
 
 
 @dataclass(slots=True)
@@ -58,13 +70,7 @@ class Demonstration:
 
     def sign_up(self) -> Argosy:
         """Make an account and an API key; return a client that calls with the key."""
-        password = secrets.token_urlsafe(18)
-        with Argosy(self.url) as anonymous:
-            anonymous.register(f"{self.username}@example.org", self.username, password)
-        with Argosy(self.url, username=self.username, password=password) as person:
-            made = person.create_api_key("demo", SCOPES)
-        require(made.key is not None, "the new key was not shown")
-        self.key = made.key or ""
+        self.key = new_key(self.url, self.username, [*SCOPES, *SELLING])
         return Argosy(self.url, api_key=self.key, organization=self.username)
 
     def run(self, client: Argosy, case: Case, note: Note) -> Outcome:

@@ -163,7 +163,7 @@ class Quota:
         left, terms = self._remaining(), self.terms
         seconds = _seconds(self._span.end - moment)
         return QuotaExceeded(
-            f"what {terms.period} allows is used up, until {self._span.end:%Y-%m-%d} (UTC)",
+            f"what a {terms.period} allows is used up, until {self._span.end:%Y-%m-%d} (UTC)",
             headers={**told(terms, self._span, left), "Retry-After": str(seconds)},
             calls=None if terms.calls is None else {"limit": terms.calls, "left": left.calls},
             rows=None if terms.rows is None else {"limit": terms.rows, "left": left.rows},

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from argosy.entitlements.ledger import Units
 from argosy.entitlements.models import Entitlement
@@ -28,6 +29,12 @@ def _storable(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
 OPEN = frozenset({EntitlementStatus.ACTIVE, EntitlementStatus.SUSPENDED})
+
+GRANT: JsonDict = {
+    "organization": "babbage",
+    "product_id": "01a1fd5d-8127-75ff-9601-8b829c541ef6",
+    "ends_at": "2027-12-31T00:00:00Z",
+}
 
 
 class Side(StrEnum):
@@ -55,6 +62,8 @@ class Allowed(RequestSchema):
 class EntitlementCreate(RequestSchema):
     """A grant without an order, of one's own product."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [GRANT]})
+
     organization: Slug = Field(description="Slug of the organization that may use it.")
     product_id: UUID
     quantity: int = Field(1, ge=1, le=100, description="How many times the product's plan.")
@@ -64,6 +73,8 @@ class EntitlementCreate(RequestSchema):
 
 class EntitlementUpdate(RequestSchema):
     """What may change; a field that is left out stays. `api_keys` is the customer's, the others are the vendor's."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "suspended"}]})
 
     status: Literal[EntitlementStatus.ACTIVE, EntitlementStatus.SUSPENDED] | None = None
     plan: Allowed | None = None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, computed_field
+from pydantic import AfterValidator, ConfigDict, Field, computed_field
 
 from argosy.kit.schemas import RequestSchema, Schema
 
@@ -39,6 +39,8 @@ Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="In minor units, 
 
 class Price(RequestSchema):
     """What something costs: more than nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1999, "currency": "EUR"}]})
 
     amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT, description="In minor units, such as cents.", examples=[1999])]
     currency: Currency

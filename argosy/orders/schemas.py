@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from argosy.kit.money import Money
 from argosy.kit.schemas import Read, RequestSchema, Schema
@@ -28,6 +28,12 @@ def _once(items: list[ItemCreate]) -> list[ItemCreate]:
 
 class OrderCreate(RequestSchema):
     """A new order. What it costs is not for its customer to say."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"product_id": "01a1fd5d-8127-75ff-9601-8b829c541ef6", "quantity": 2}]}]
+        }
+    )
 
     items: Annotated[list[ItemCreate], Field(min_length=1, max_length=50), AfterValidator(_once)]
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from argosy.kit.money import Money
 from argosy.kit.schemas import Read, RequestSchema, Schema, Text
@@ -15,6 +15,8 @@ from argosy.payments.states import PaymentStatus
 
 class PayRequest(RequestSchema):
     """How an order is to be paid."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payment_method": "approved"}]})
 
     payment_method: Annotated[Text, StringConstraints(min_length=1, max_length=255)] | None = Field(
         None, description="One that the provider knows; its usual one if there is one.", examples=["approved"]

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from argosy.kit.money import Money, Price
 from argosy.kit.schemas import Description, Read, RequestSchema, Schema, Tags
@@ -31,8 +32,19 @@ def _once(models: list[str]) -> list[str]:
 ModelRefs = Annotated[list[ModelRef], Field(min_length=1, max_length=20), AfterValidator(_once)]
 
 
+PRODUCT: JsonDict = {
+    "name": "Iris Pro",
+    "price": {"amount": 1999, "currency": "EUR"},
+    "tags": ["plants"],
+    "models": ["ada/iris"],
+    "plan": {"period": "month", "calls": 10_000, "rate_per_second": 50},
+}
+
+
 class ProductCreate(RequestSchema):
     """A new product: a draft."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PRODUCT]})
 
     name: ProductName
     description: Description | None = None
@@ -44,6 +56,10 @@ class ProductCreate(RequestSchema):
 
 class ProductUpdate(RequestSchema):
     """What may change; a field that is left out stays. What was sold stays as it was sold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"description": "Tells three kinds of iris apart.", "tags": ["plants"]}]}
+    )
 
     name: ProductName | None = None
     description: Description | None = None

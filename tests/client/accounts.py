@@ -10,12 +10,12 @@ from tests.support.callers import ALL_SCOPES, PASSWORD
 from tests.support.servers import ServerProcess
 
 
-def new_account(server: ServerProcess) -> Argosy:
-    """Return a client with the API key of a new account, made from an address of its own."""
+def new_account(server: ServerProcess, *scopes: str) -> Argosy:
+    """Return a client with the API key of a new account, made from an address of its own; `scopes` are more of them."""
     username = f"user-{secrets.token_hex(4)}"
     with Argosy(server.url, username=username, password=PASSWORD, transport=_own_transport()) as person:
         person.register(f"{username}@example.org", username, PASSWORD)
-        key = person.create_api_key("tests", ALL_SCOPES).key
+        key = person.create_api_key("tests", [*ALL_SCOPES, *scopes]).key
     return Argosy(server.url, api_key=key, organization=username)
 
 

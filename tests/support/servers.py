@@ -17,7 +17,8 @@ GRPC = "Argosy speaks gRPC at "
 class ServerProcess:
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self._environment = {**os.environ, "ARGOSY_LOG_LEVEL": "warning", "ARGOSY_USAGE_FLUSH": "0.2", **environment}
+        quick = {"ARGOSY_USAGE_FLUSH": "0.2", "ARGOSY_PAYMENTS_LOCAL_DELAY": "0.1"}
+        self._environment = {**os.environ, "ARGOSY_LOG_LEVEL": "warning", **quick, **environment}
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self.grpc = ""
