@@ -88,7 +88,7 @@ async def insert_rows(connection: AsyncConnection, model: type[Any], rows: Seque
     assert driver is not None
     async with driver.cursor() as cursor, cursor.copy(f"COPY filling ({names}) FROM STDIN") as copy:
         for row in rows:
-            await copy.write_row([json.dumps(one) if isinstance(one, list) else one for one in row.values()])
+            await copy.write_row([json.dumps(one) if isinstance(one, list | dict) else one for one in row.values()])
     await connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM filling")
     await connection.exec_driver_sql("DROP TABLE filling")
 

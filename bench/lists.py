@@ -18,28 +18,35 @@ from argosy.settings import DatabaseSettings
 from bench.filling import Owner, fill_articles
 from bench.load import percentile
 from bench.rounds import say
+from bench.selling import fill_entitlements, fill_orders, fill_products, fill_usage
 from tests.support.callers import ALL_SCOPES, PASSWORD
 from tests.support.databases import PostgresServer
 from tests.support.servers import ServerProcess
 
 TARGET_MS = 50.0
+SCOPES = [*ALL_SCOPES, "products:read", "orders:read", "sales:read", "entitlements:read"]
 WARM_UP = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list of many rows: how they are made, and what is asked for; `{deep}` is a cursor in the middle."""
+    """A list of many rows: how they are made, and what is asked for; `{deep}` is a cursor in the middle.
+
+    `within` is what the cursor's list is narrowed by.
+    """
 
     path: str
     fill: Callable[[Database, Sequence[Owner], int], Awaitable[None]]
     asks: Mapping[str, str]
+    within: str = ""
 
 
 async def _articles(database: Database, owners: Sequence[Owner], rows: int) -> None:
     await fill_articles(database, owners, rows, words=60)
 
 
-# A domain adds its list here, with what fills it in bench/filling.py.
+WEEK, MONTH = "since=2025-03-01&until=2025-03-07", "since=2025-03-01&until=2025-03-31"
+# A domain adds its list here, with what fills it in bench/filling.py or bench/selling.py.
 LISTS = {
     "articles": Many(
         "/api/v1/articles",
@@ -60,6 +67,77 @@ LISTS = {
             "common word": "q=article&cursor=",
             "word by its beginning": "q=word12&cursor=",
         },
+    ),
+    "products": Many(
+        "/api/v1/products",
+        fill_products,
+        {
+            "page 1": "",
+            "page 100": "page=100",
+            "first cursor": "cursor=",
+            "deep cursor": "cursor={deep}",
+            "vendor": "vendor=second&cursor=",
+            "own drafts": "status=draft&cursor=",
+            "cheapest": "sort=price&cursor=",
+            "cheapest in euros": "currency=EUR&min_price=600&sort=price&cursor=",
+            "rare tag": "tag=rare&cursor=",
+            "common tag": "tag=common&cursor=",
+            "model": "model=first/iris&cursor=",
+            "name by its beginning": "q=product 0420",
+        },
+    ),
+    "orders": Many(
+        "/api/v1/orders",
+        fill_orders,
+        {
+            "page 1": "",
+            "page 100": "page=100",
+            "first cursor": "cursor=",
+            "deep cursor": "cursor={deep}",
+            "oldest": "sort=created_at&cursor=",
+            "refunded": "status=refunded&cursor=",
+            "pending": "status=pending",
+        },
+    ),
+    "sales": Many(
+        "/api/v1/sales",
+        fill_orders,
+        {
+            "page 1": "",
+            "page 100": "page=100",
+            "first cursor": "cursor=",
+            "deep cursor": "cursor={deep}",
+            "refunded": "status=refunded&cursor=",
+        },
+    ),
+    "entitlements": Many(
+        "/api/v1/entitlements",
+        fill_entitlements,
+        {
+            "page 1": "",
+            "page 100": "page=100",
+            "first cursor": "cursor=",
+            "deep cursor": "cursor={deep}",
+            "suspended": "status=suspended&cursor=",
+            "granted": "as=vendor&cursor=",
+            "granted and suspended": "as=vendor&status=suspended&cursor=",
+        },
+    ),
+    "usage": Many(
+        "/api/v1/usage",
+        fill_usage,
+        {
+            "a week": WEEK,
+            "page 3 of a week": f"{WEEK}&page=3",
+            "first cursor of a week": f"{WEEK}&cursor=",
+            "deep cursor of a week": f"{WEEK}&cursor={{deep}}",
+            "a week by model": f"{WEEK}&group_by=model&sort=-calls",
+            "a month by product": f"{MONTH}&group_by=product",
+            "a week as vendor": f"{WEEK}&as=vendor",
+            "a month by customer as vendor": f"{MONTH}&as=vendor&group_by=customer",
+            "all by model": "group_by=model",
+        },
+        WEEK,
     ),
 }
 
@@ -115,7 +193,7 @@ def join(url: str, name: str) -> tuple[Owner, str]:
     with Argosy(url) as anonymous:
         anonymous.register(f"{name}@example.org", name, PASSWORD)
     with Argosy(url, username=name, password=PASSWORD) as person:
-        key = person.create_api_key("bench", ALL_SCOPES).key or ""
+        key = person.create_api_key("bench", SCOPES).key or ""
         model, me = person.create_model("iris"), person.me()
     return Owner(me.organization.id, me.id, model.id), key
 
@@ -130,10 +208,13 @@ async def fill(url: str, many: Many, owners: Sequence[Owner], rows: int) -> None
 
 
 def middle(client: Client, many: Many, rows: int) -> str:
-    """Return a cursor in the middle of a list, as a reader comes to it."""
+    """Return a cursor in the middle of a list, or on the last page of a shorter one, as a reader comes to it."""
     cursor = ""
     for _ in range(max(1, rows // 400)):
-        cursor = json.loads(client.get(f"{many.path}?size=200&cursor={cursor}")[1])["next_cursor"]
+        page = json.loads(client.get(f"{many.path}?{many.within}&size=200&cursor={cursor}")[1])
+        if page["next_cursor"] is None:
+            break
+        cursor = page["next_cursor"]
     return cursor
 
 

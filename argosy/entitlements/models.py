@@ -58,7 +58,9 @@ class Entitlement(Revised, TenantRow):
         UniqueConstraint("order_item_id"),
         CheckConstraint("calls IS NOT NULL OR rows IS NOT NULL", name="quota"),
         Index(None, "organization_id", "created_at", "id"),
+        Index(None, "organization_id", "status", "created_at", "id"),
         Index(None, "vendor_id", "created_at", "id"),
+        Index(None, "vendor_id", "status", "created_at", "id"),
         Index(None, "status", "ends_at"),
     )
     __row_policy__: ClassVar[RowPolicy] = RowPolicy(also_read=_VENDORS)

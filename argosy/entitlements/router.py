@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 
 from argosy.entitlements.errors import EntitlementNotFound, EntitlementStatusConflict
-from argosy.entitlements.schemas import EntitlementCreate, EntitlementDetail, EntitlementRead, EntitlementUpdate, Side
+from argosy.entitlements.schemas import EntitlementCreate, EntitlementDetail, EntitlementRead, EntitlementUpdate
 from argosy.entitlements.service import EntitlementReader, EntitlementService
 from argosy.entitlements.states import EntitlementStatus
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
+from argosy.kit.sides import Side
 from argosy.kit.web.etag import IfMatch, tag
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems

@@ -1,7 +1,6 @@
 """Wire shapes of entitlements."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -35,13 +34,6 @@ GRANT: JsonDict = {
     "product_id": "01a1fd5d-8127-75ff-9601-8b829c541ef6",
     "ends_at": "2027-12-31T00:00:00Z",
 }
-
-
-class Side(StrEnum):
-    """Whose entitlements are listed: those one has, or those one has granted."""
-
-    CUSTOMER = "customer"
-    VENDOR = "vendor"
 
 
 class Allowed(RequestSchema):

@@ -9,13 +9,14 @@ from argosy.entitlements.ledger import Units
 from argosy.entitlements.models import Entitlement
 from argosy.entitlements.periods import Span, span
 from argosy.entitlements.repository import EntitlementRepository
-from argosy.entitlements.schemas import EntitlementCreate, EntitlementUpdate, Side, status_of
+from argosy.entitlements.schemas import EntitlementCreate, EntitlementUpdate, status_of
 from argosy.entitlements.states import EntitlementStatus
 from argosy.kit.clock import now
 from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.errors import Forbidden, invalid
 from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
+from argosy.kit.sides import Side
 from argosy.kit.web.etag import Precondition
 from argosy.organizations.service import OrganizationReader
 from argosy.products.service import ProductReader

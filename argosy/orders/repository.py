@@ -21,7 +21,7 @@ class OrderRepository(TenantRepository[Order]):
         return super().writable_by(principal).options(selectinload(Order.items))
 
     async def by_id(self, order_id: UUID) -> Order | None:
-        """Return an order, whoever's it is."""
+        """Return an order, whoever's it is; who asks decides what of it is shown."""
         return await self.one_or_none(select(Order).where(Order.id == order_id).options(selectinload(Order.items)))
 
     def matching(self, principal: Principal, status: OrderStatus | None) -> Select[Order]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
+from argosy.kit.web.csv import CSV, AsCsv, also_csv, attached
 from argosy.kit.web.etag import IfMatch, tag
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
@@ -18,6 +19,8 @@ from argosy.kit.web.sessions import Read, Write
 from argosy.orders.errors import NotOnSale, OrderNotFound, OrderStatusConflict, SoldOut
 from argosy.orders.schemas import OrderCreate, OrderRead, SaleRead
 from argosy.orders.service import OrderReader, OrderService, SaleReader
+from argosy.orders.statement_schemas import StatementRead
+from argosy.orders.statements import Month, StatementReader
 from argosy.orders.states import OrderStatus
 from argosy.products.errors import ProductNotFound
 
@@ -27,6 +30,13 @@ Reader = Annotated[Principal, requires(Scope.ORDERS_READ)]
 Vendor = Annotated[Principal, requires(Scope.SALES_READ)]
 Buyer = Annotated[Principal, requires(Scope.ORDERS_WRITE)]
 Paging = Annotated[PageQuery, Depends(page_query)]
+
+
+def asked_month(
+    month: Annotated[str, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", examples=["2026-11"], description="UTC.")],
+) -> Month:
+    """Read which month is wanted."""
+    return Month.parse(month)
 
 
 class OrderSort(StrEnum):
@@ -62,6 +72,21 @@ async def get_order(order_id: UUID, principal: Reader, session: Read, response: 
     order = await OrderReader(session).get(principal, order_id)
     tag(response, order.revision)
     return OrderRead.of(order)
+
+
+@router.get(
+    "/{order_id}/statement",
+    response_model=StatementRead,
+    responses=also_csv("The statement") | problems(OrderNotFound),
+)
+async def get_statement(
+    order_id: UUID, principal: Reader, session: Read, month: Annotated[Month, Depends(asked_month)], as_csv: AsCsv
+) -> Response | StatementRead:
+    """Show what was used in a month of what an order bought; to a vendor of its items, with `sales:read`."""
+    found = StatementRead.of(await StatementReader(session).make(principal, order_id, month))
+    if not as_csv:
+        return found
+    return Response(found.csv(), media_type=CSV, headers=attached(f"statement-{order_id}-{found.month}.csv"))
 
 
 @router.post(

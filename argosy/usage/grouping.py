@@ -18,6 +18,7 @@ from argosy.usage.models import COUNTERS, UsageRecord
 NO_PRODUCT = UUID(int=0)
 KINDS: dict[str, type[Any]] = {
     "principal_id": UUID,
+    "customer": str,
     "model": str,
     "version": int,
     "product_id": UUID,
@@ -82,7 +83,7 @@ class Grouping:
     def _keys(self, groups: Subquery) -> list[ColumnElement[Any]]:
         # The columns of the groups have the names of the record's, so what it computes of its own it does of theirs.
         group = aliased(UsageRecord, groups, adapt_on_names=True)
-        keys = {name: getattr(group, name) for name in self._order}
+        keys = {name: groups.c[name] if name in groups.c else getattr(group, name) for name in self._order}
         if "product_id" in keys:
             keys["product_id"] = func.coalesce(group.product_id, literal(NO_PRODUCT, UsageRecord.product_id.type))
         return list(keys.values())

@@ -1,6 +1,7 @@
 """Metered use: counters per caller, model version, product and day, and the journal segments already counted."""
 
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, Index, cast, func, text
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base, TenantRow
+from argosy.kit.db.tenancy import RowPolicy
 from argosy.kit.db.types import BigInt, enum_type
 from argosy.kit.principal import PrincipalKind
 from argosy.usage.journal import Failure
@@ -49,6 +51,20 @@ class UsageRecord(TenantRow):
             postgresql_where=_OF_PRODUCT,
         ),
         Index("ix_usage_records_organization_id_day", "organization_id", "day"),
+        Index(
+            "ix_usage_records_product_id_day",
+            "product_id",
+            "day",
+            sqlite_where=_OF_PRODUCT,
+            postgresql_where=_OF_PRODUCT,
+        ),
+    )
+    # A vendor sees what was used of its products.
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(
+        also_read=(
+            "EXISTS (SELECT 1 FROM products WHERE products.id = product_id AND products.organization_id"
+            " BETWEEN argosy_first_organization() AND argosy_last_organization())"
+        )
     )
 
     principal_kind: Mapped[PrincipalKind] = mapped_column(enum_type(PrincipalKind, "principal_kind"))
@@ -74,6 +90,8 @@ class UsageRecord(TenantRow):
     ms_1000: Mapped[int] = _counter()
     ms_2500: Mapped[int] = _counter()
     ms_more: Mapped[int] = _counter()
+    # What a vendor's groups have of the organization that used its products: a name, and no column of this table.
+    customer: ClassVar[str | None] = None
 
     @hybrid_property
     def attempts(self) -> int:

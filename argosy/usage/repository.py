@@ -1,11 +1,12 @@
 """SQL of usage."""
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, cast, delete, func, select
+from sqlalchemy import ColumnElement, Label, Row, RowMapping, Select, Table, Uuid, cast, column, delete, func, select
+from sqlalchemy import table as named
 from sqlalchemy.orm import InstrumentedAttribute
 
 from argosy.kit.clock import now
@@ -15,6 +16,7 @@ from argosy.kit.ids import new_id
 from argosy.kit.pagination import PageQuery
 from argosy.kit.principal import Principal
 from argosy.kit.repository import TenantRepository
+from argosy.kit.sides import Side
 from argosy.organizations.models import Organization
 from argosy.usage.grouping import Grouping, GroupPage
 from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, UsageRecord
@@ -23,10 +25,12 @@ from argosy.usage.schemas import UsageFilter
 KEEP_SEGMENTS = timedelta(days=30)
 MAX_ROWS = 500
 STREAM_ROWS = 1000
+# Whose product is whose: of a domain above this one, so that it is known by its name only, as to the row's policy.
+PRODUCTS = named("products", column("id", Uuid()), column("organization_id", Uuid()))
 
 
 class UsageRepository(TenantRepository[UsageRecord]):
-    """Counters of the caller's organization."""
+    """Counters of the caller's organization, and for vendors of their products."""
 
     model = UsageRecord
 
@@ -70,10 +74,40 @@ class UsageRepository(TenantRepository[UsageRecord]):
         await self._session.execute(delete(CountedSegment).where(CountedSegment.counted_at < now() - KEEP_SEGMENTS))
 
     def groups(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
-        """Select the sums of the caller's organization's counters, grouped by columns."""
+        """Select the sums of counters, grouped by columns: the caller's organization's, or of its products."""
         columns = [_column(name) for name in names]
         sums = [cast(func.sum(_column(name)), BigInt).label(name) for name in COUNTERS]
-        return _within(self.readable_by(principal), only).with_only_columns(*columns, *sums).group_by(*columns)
+        found = self.readable_by(principal) if only.side is Side.CUSTOMER else self.sold_by(principal)
+        if only.side is Side.VENDOR:
+            found = found.join(Organization, Organization.id == UsageRecord.organization_id)
+        return _within(found, only).with_only_columns(*columns, *sums).group_by(*columns)
+
+    def sold_by(self, principal: Principal) -> Select[UsageRecord]:
+        """Select what was used under the products of the caller's organization, by whomever."""
+        own = select(PRODUCTS.c.id).where(PRODUCTS.c.organization_id == principal.organization_id)
+        # Also said for the index, which has such rows only.
+        used = UsageRecord.product_id.is_not(None)
+        return select(UsageRecord).where(used, UsageRecord.product_id.in_(own))
+
+    async def of_products(
+        self, organization_id: UUID, product_ids: Collection[UUID], since: date, until: date
+    ) -> Sequence[tuple[UUID | None, int, int]]:
+        """Return what an organization used under some products: of each that it used, id, calls and rows."""
+        statement = (
+            select(
+                UsageRecord.product_id,
+                cast(func.sum(UsageRecord.calls), BigInt),
+                cast(func.sum(UsageRecord.rows), BigInt),
+            )
+            .where(
+                UsageRecord.organization_id == organization_id,
+                UsageRecord.product_id.is_not(None),
+                UsageRecord.product_id.in_(product_ids),
+                UsageRecord.day.between(since, until),
+            )
+            .group_by(UsageRecord.product_id)
+        )
+        return [(row[0], row[1], row[2]) for row in await self._session.execute(statement)]
 
     async def sums(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Sequence[RowMapping]:
         """Return the sums of the counters, grouped by columns."""
@@ -103,9 +137,11 @@ class UsageRepository(TenantRepository[UsageRecord]):
             yield part
 
 
-def _column(name: str) -> InstrumentedAttribute[Any]:
-    column: InstrumentedAttribute[Any] = getattr(UsageRecord, name)
-    return column
+def _column(name: str) -> InstrumentedAttribute[Any] | Label[str]:
+    if name == "customer":
+        return Organization.slug.label(name)
+    found: InstrumentedAttribute[Any] = getattr(UsageRecord, name)
+    return found
 
 
 def _within(statement: Select[UsageRecord], only: UsageFilter) -> Select[UsageRecord]:
@@ -114,4 +150,7 @@ def _within(statement: Select[UsageRecord], only: UsageFilter) -> Select[UsageRe
     if only.until is not None:
         statement = statement.where(UsageRecord.day <= only.until)
     equal = {"model": only.model, "version": only.version, "principal_id": only.key, "product_id": only.product}
+    if only.customer is not None:
+        customer = select(Organization.id).where(Organization.slug == only.customer).scalar_subquery()
+        statement = statement.where(UsageRecord.organization_id == customer)
     return statement.where(*(_column(name) == value for name, value in equal.items() if value is not None))

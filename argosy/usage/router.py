@@ -2,18 +2,23 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import StreamingResponse
 
 from argosy.kit.clock import today
 from argosy.kit.db.tenancy import Actor
+from argosy.kit.errors import invalid
 from argosy.kit.pagination import PageQuery, page_query
 from argosy.kit.principal import Principal, Scope
-from argosy.kit.web.openapi import GUARDED, Responses, problems
+from argosy.kit.schemas import Slug
+from argosy.kit.sides import Side
+from argosy.kit.web.csv import CSV, AsCsv, also_csv, attached
+from argosy.kit.web.entrance import require_scope
+from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
 from argosy.kit.web.sessions import Read
@@ -24,35 +29,32 @@ from argosy.usage.service import UsageReader, columns
 
 router = APIRouter(prefix="/usage", tags=["usage"], route_class=TransactionalRoute, responses=GUARDED)
 Reader = Annotated[Principal, requires(Scope.USAGE_READ)]
-DEFAULT_GROUPS = [GroupBy.KEY, GroupBy.VERSION, GroupBy.PRODUCT, GroupBy.DAY]
-CSV = "text/csv"
-SHOWN: Responses = {200: {"description": "Usage", "content": {CSV: {"schema": {"type": "string"}}}}}
+DEFAULT_GROUPS = {
+    Side.CUSTOMER: [GroupBy.KEY, GroupBy.VERSION, GroupBy.PRODUCT, GroupBy.DAY],
+    Side.VENDOR: [GroupBy.CUSTOMER, GroupBy.PRODUCT, GroupBy.MODEL, GroupBy.DAY],
+}
 
 
 def usage_filter(
+    principal: Reader,
+    side: Annotated[
+        Side, Query(alias="as", description="`vendor`: what others used of your products; it needs `sales:read`, too.")
+    ] = Side.CUSTOMER,
     since: Annotated[date | None, Query(description="First day, UTC.")] = None,
     until: Annotated[date | None, Query(description="Last day, UTC.")] = None,
     model: Annotated[str | None, Query(max_length=130, examples=["ada/iris"])] = None,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only of versions with this number.")] = None,
     key: Annotated[UUID | None, Query(description="Only of this API key, client or user, by id.")] = None,
     product: Annotated[UUID | None, Query(description="Only under this product, by id.")] = None,
+    customer: Annotated[Slug | None, Query(description="Only of this organization, for a vendor.")] = None,
 ) -> UsageFilter:
-    """Read which usage is wanted."""
-    return UsageFilter(since=since, until=until, model=model, version=version, key=key, product=product)
-
-
-def wants_csv(
-    accept: Annotated[str, Header(include_in_schema=False)] = "",
-    form: Annotated[
-        Literal["json", "csv"] | None,
-        Query(alias="format", description="Or ask for `text/csv` in `Accept`. CSV has all pages in one."),
-    ] = None,
-) -> bool:
-    """Tell whether the answer is to be CSV."""
-    return form == "csv" or (form is None and accept.partition(";")[0].strip().lower() == CSV)
-
-
-AsCsv = Annotated[bool, Depends(wants_csv)]
+    """Read which usage is wanted; raises `Forbidden`, or `Invalid` for what is the other side's to ask."""
+    if side is Side.VENDOR:
+        require_scope(principal, Scope.SALES_READ)
+    foreign = {Side.CUSTOMER: ("customer", customer), Side.VENDOR: ("key", key)}[side]
+    if foreign[1] is not None:
+        raise invalid(["query", foreign[0]], f"a {side} cannot ask by {foreign[0]}")
+    return UsageFilter(side, since, until, model, version, key, product, customer)
 
 
 async def place(request: Request, principal: Reader) -> AsyncIterator[None]:
@@ -75,7 +77,7 @@ async def place_of_export(request: Request, principal: Reader, as_csv: AsCsv) ->
 @router.get(
     "",
     response_model=UsagePage | UsageCursorPage,
-    responses=SHOWN | problems(TooManyStreams),
+    responses=also_csv("Usage") | problems(TooManyStreams),
     dependencies=[Depends(place_of_export)],
 )
 async def get_usage(
@@ -86,20 +88,25 @@ async def get_usage(
     only: Annotated[UsageFilter, Depends(usage_filter)],
     as_csv: AsCsv,
     group_by: Annotated[
-        list[GroupBy], Query(max_length=5, description="Repeat it to group by several.")
-    ] = DEFAULT_GROUPS,
+        list[GroupBy] | None,
+        Query(max_length=5, description="Repeat it to group by several."),
+    ] = None,
     sort: Annotated[UsageSort | None, Query(description="By what it is grouped by, if left out.")] = None,
 ) -> Response | UsagePage | UsageCursorPage:
-    """Show what your organization used: calls, rows, errors and latency, by key, model version, product and day."""
+    """Show what your organization used: calls, rows, errors and latency, by key, model version, product and day.
+
+    A vendor sees what others used of its products, by customer.
+    """
+    groups = group_by or DEFAULT_GROUPS[only.side]
     if as_csv:
-        return _download(request, principal, group_by, only, sort)
-    return await UsageReader(session).page(principal, group_by, only, query, sort)
+        return _download(request, principal, groups, only, sort)
+    return await UsageReader(session).page(principal, groups, only, query, sort)
 
 
 def _download(
     request: Request, principal: Principal, group_by: list[GroupBy], only: UsageFilter, sort: UsageSort | None
 ) -> StreamingResponse:
-    columns(group_by, sort)  # refuses what cannot be sorted while there still is a status to say it with
+    columns(group_by, sort, only.side)  # refuses what cannot be sorted while there still is a status to say it with
 
     async def parts() -> AsyncIterator[bytes]:
         # The request's transaction ends before the body is sent: a stream reads in one of its own.
@@ -107,8 +114,7 @@ def _download(
             async for part in UsageReader(session).export(principal, group_by, only, sort):
                 yield part
 
-    disposition = f'attachment; filename="usage-{today()}.csv"'
-    return StreamingResponse(parts(), media_type=CSV, headers={"Content-Disposition": disposition})
+    return StreamingResponse(parts(), media_type=CSV, headers=attached(f"usage-{today()}.csv"))
 
 
 @router.get(

@@ -11,6 +11,7 @@ from pydantic import Field
 from argosy.kit.pagination import CursorPage, Page
 from argosy.kit.principal import PrincipalKind
 from argosy.kit.schemas import Schema
+from argosy.kit.sides import Side
 from argosy.usage.latency import BOUNDS_MS, BUCKETS, percentile
 from argosy.usage.models import UsageRecord
 
@@ -19,6 +20,7 @@ class GroupBy(StrEnum):
     """What usage can be grouped by."""
 
     KEY = "key"
+    CUSTOMER = "customer"
     MODEL = "model"
     VERSION = "version"
     PRODUCT = "product"
@@ -44,14 +46,16 @@ class UsageSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UsageFilter:
-    """Which usage is wanted; all of the organization's where nothing is said."""
+    """Which usage is wanted: all of the organization's, or of its products, where nothing is said."""
 
+    side: Side = Side.CUSTOMER
     since: date | None = None
     until: date | None = None
     model: str | None = None
     version: int | None = None
     key: UUID | None = None
     product: UUID | None = None
+    customer: str | None = None
 
 
 class Amount(Schema):
@@ -114,6 +118,7 @@ class UsageRow(Figures):
 
     principal_kind: PrincipalKind | None = None
     principal_id: UUID | None = Field(None, description="The API key's id, or the user's.")
+    customer: str | None = Field(None, description="Slug of the organization, for its vendor.", examples=["ada"])
     model: str | None = Field(None, examples=["ada/iris"])
     version: int | None = None
     product_id: UUID | None = Field(None, description="Null, too, for calls under no product.")

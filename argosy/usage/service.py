@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from argosy.kit.clock import today
@@ -15,6 +15,7 @@ from argosy.kit.errors import invalid
 from argosy.kit.logs import get_logger
 from argosy.kit.pagination import CursorPage, PageQuery, to_page
 from argosy.kit.principal import Principal
+from argosy.kit.sides import Side
 from argosy.usage.export import csv_head, csv_lines
 from argosy.usage.journal import FAILURES, Entry, Failure, Journal, Segment
 from argosy.usage.models import COUNTERS
@@ -23,15 +24,25 @@ from argosy.usage.schemas import Figures, GroupBy, UsageCursorPage, UsageFilter,
 
 COLUMNS: dict[GroupBy, tuple[str, ...]] = {
     GroupBy.KEY: ("principal_kind", "principal_id"),
+    GroupBy.CUSTOMER: ("customer",),
     GroupBy.MODEL: ("model",),
     GroupBy.VERSION: ("model", "version"),
     GroupBy.PRODUCT: ("product_id",),
     GroupBy.DAY: ("day",),
 }
+# What one side of a sale does not group by.
+FOREIGN = {Side.CUSTOMER: GroupBy.CUSTOMER, Side.VENDOR: GroupBy.KEY}
 # Calls, rows, refused calls and errors: by model, version and day.
 Amounts = tuple[int, int, int, int]
 Counts = dict[tuple[str, int, date], Amounts]
 log = get_logger(__name__)
+
+
+class Used(NamedTuple):
+    """Answered calls, and their rows."""
+
+    calls: int
+    rows: int
 
 
 class UsageReader:
@@ -49,7 +60,7 @@ class UsageReader:
         sort: UsageSort | None,
     ) -> UsagePage | UsageCursorPage:
         """Return a page of what the caller's organization used, and the figures over all pages."""
-        names = columns(group_by, sort)
+        names = columns(group_by, sort, only.side)
         found = await self.usage.group_page(principal, names, only, query, sort)
         page = to_page(found.listing, UsageRow.of)
         figures = dict(Figures.of(found.sum or await self.usage.total(principal, only)))
@@ -60,10 +71,17 @@ class UsageReader:
         self, principal: Principal, group_by: Sequence[GroupBy], only: UsageFilter, sort: UsageSort | None
     ) -> AsyncIterator[bytes]:
         """Return the same as CSV, part by part as the database gives it."""
-        names = columns(group_by, sort)
+        names = columns(group_by, sort, only.side)
         yield csv_head(names)
         async for part in self.usage.stream(principal, names, only, sort):
             yield csv_lines(names, part)
+
+    async def of_products(
+        self, organization_id: UUID, product_ids: Collection[UUID], since: date, until: date
+    ) -> dict[UUID, Used]:
+        """Return what an organization used under products, by product; of those that it did not use, nothing."""
+        found = await self.usage.of_products(organization_id, product_ids, since, until)
+        return {product: Used(calls, rows) for product, calls, rows in found if product is not None}
 
     async def counts(self, principal: Principal, since: date) -> Counts:
         """Return the counters of the caller's organization from a day on."""
@@ -74,8 +92,13 @@ class UsageReader:
         }
 
 
-def columns(group_by: Sequence[GroupBy], sort: UsageSort | None) -> list[str]:
-    """Return the columns to group by; raises `Invalid` for an order by a day that is none of them."""
+def columns(group_by: Sequence[GroupBy], sort: UsageSort | None, side: Side) -> list[str]:
+    """Return the columns to group by; raises `Invalid` for what the side may not ask for, and for an order by no group.
+
+    Which of a customer's keys calls a product is none of its vendor's business.
+    """
+    if FOREIGN[side] in group_by:
+        raise invalid(["query", "group_by"], f"a {side} cannot group by {FOREIGN[side]}")
     names = list(dict.fromkeys(name for group in group_by for name in COLUMNS[group]))
     if sort in {UsageSort.DAY, UsageSort.LATEST_DAY} and "day" not in names:
         raise invalid(["query", "sort"], "days can be sorted where group_by has day")

@@ -130,7 +130,9 @@ async def test_order_is_by_any_figure(owner: Caller, some: None) -> None:
 
 @pytest.mark.parametrize("sort", ["", *UsageSort])
 async def test_pages_and_cursors_give_every_group_once(owner: Caller, some: None, sort: str) -> None:
-    groups = "&".join(f"group_by={group}" for group in GroupBy) + (f"&sort={sort}" if sort else "")
+    groups = "&".join(f"group_by={group}" for group in GroupBy if group is not GroupBy.CUSTOMER) + (
+        f"&sort={sort}" if sort else ""
+    )
     whole = await asked(owner, groups)
     assert whole["total"] == len(whole["items"]) == 4
     by_page = [(await asked(owner, f"{groups}&size=1&page={page}"))["items"] for page in range(1, 5)]
