@@ -26,7 +26,10 @@ class AsyncUsageMethods(AsyncRunner):
     """Usage of the caller's organization."""
 
     async def usage(self, *group_by: str, **only: Any) -> Usage:  # noqa: ANN401 - those of `asked`
-        """Show what the organization used, as `UsageMethods.usage`."""
+        """Show what the organization used, by `key`, `model`, `version`, `product` and `day`.
+
+        `only` are the filters `since`, `until`, `model`, `version`, `key` and `product`, and `sort`, such as `-errors`.
+        """
         return await self._run(collected(self._send, asked(group_by, **only)))
 
     async def export_usage(self, path: str | Path, *group_by: str, **only: Any) -> Path:  # noqa: ANN401

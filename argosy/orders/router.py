@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from argosy.kit.clock import today
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
@@ -33,10 +34,13 @@ Paging = Annotated[PageQuery, Depends(page_query)]
 
 
 def asked_month(
-    month: Annotated[str, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", examples=["2026-11"], description="UTC.")],
+    month: Annotated[
+        str | None,
+        Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", examples=["2026-11"], description="UTC; this one, if left out."),
+    ] = None,
 ) -> Month:
     """Read which month is wanted."""
-    return Month.parse(month)
+    return Month.parse(month or f"{today():%Y-%m}")
 
 
 class OrderSort(StrEnum):

@@ -97,9 +97,9 @@ async def test_a_vendor_sees_what_it_sold_and_nothing_else_of_its_customers(
         "quantity": 1,
         "price": price,
         "total": price,
-        "status": "paid",
+        "status": "fulfilled",
     }
-    assert [one["order_id"] for one in (await vendor.get("/sales?status=paid")).json()["items"]] == [order["id"]]
+    assert [one["order_id"] for one in (await vendor.get("/sales?status=fulfilled")).json()["items"]] == [order["id"]]
     first = (await vendor.get("/sales?cursor=&size=1")).json()
     second = (await vendor.get("/sales", params={"cursor": first["next_cursor"], "size": 1})).json()
     assert [one["items"][0]["order_id"] for one in (first, second)] == [pending["id"], order["id"]]

@@ -38,7 +38,7 @@ async def test_an_order_is_paid_once_that_is_confirmed(app: FastAPI, vendor: Cal
     assert (asked["status"], asked["payment"]["status"]) == ("pending", "requested")
     assert asked["payment"]["amount"] == order["total"]
     assert asked["payment"]["payment_method"] == "approved"
-    await becomes(buyer, order, {"paid", "fulfilled"})
+    await becomes(buyer, order, {"fulfilled"})
     (payment,) = await payments(buyer, order)
     assert (payment["status"], payment["failure"], payment["provider"]) == ("succeeded", None, "local")
     (intent,) = await intents(app)
@@ -61,7 +61,7 @@ async def test_fifty_who_pay_one_order_charge_it_once(app: FastAPI, vendor: Call
     answers = await asyncio.gather(*(pay() for _ in range(50)))
     assert {answer.status_code for answer in answers} <= {202, 409}
     assert len({answer.json()["payment"]["id"] for answer in answers if answer.status_code == 202}) == 1
-    await becomes(buyer, order, {"paid"})
+    await becomes(buyer, order, {"fulfilled"})
     assert len(await payments(buyer, order)) == len(await intents(app)) == 1
     assert (await told(app, "order.")).count("order.paid") == 1
 
@@ -137,7 +137,7 @@ async def test_a_refund_that_is_refused_leaves_the_order_paid_and_says_why(vendo
     assert (await buyer.post(f"/orders/{order['id']}/refund")).json()["payment"]["status"] == "refunding"
     kept = await payment_becomes(buyer, order, "succeeded")
     assert kept["failure"]["code"] == "refund_refused"
-    assert (await buyer.get(f"/orders/{order['id']}")).json()["status"] == "paid"
+    assert (await buyer.get(f"/orders/{order['id']}")).json()["status"] == "fulfilled"
 
 
 async def test_money_that_comes_for_a_cancelled_order_goes_back(app: FastAPI, vendor: Caller, buyer: Caller) -> None:

@@ -122,7 +122,7 @@ async def test_what_its_payer_has_to_do_is_told_and_a_webhook_confirms_it(
     assert unsigned.status_code == 400
     done = {**intent, "status": "succeeded", "next_action": None}
     assert (await tell(http, "evt_1", "payment_intent.succeeded", done)).json()["repeated"] is False
-    await becomes(buyer, order, {"paid"})
+    await becomes(buyer, order, {"fulfilled"})
     assert (await tell(http, "evt_1", "payment_intent.succeeded", done)).json()["repeated"] is True
     other = await tell(http, "evt_2", "customer.created", {"id": "cus_1", "object": "customer"})
     assert other.status_code == 200
@@ -134,7 +134,7 @@ async def test_a_refund_is_pending_until_a_webhook_tells(
     order = await placed(vendor, buyer)
     await paid(buyer, order, VISA)
     assert (await buyer.post(f"/orders/{order['id']}/refund")).status_code == 202
-    await becomes(buyer, order, {"paid"})
+    await becomes(buyer, order, {"fulfilled"})
     while not account.refunds:
         await payment_becomes(buyer, order, "refunding")
     (refund,) = account.refunds.values()

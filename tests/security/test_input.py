@@ -56,10 +56,16 @@ def writable(app: FastAPI) -> list[tuple[str, str, set[str]]]:
     return found
 
 
+# Its body is as the provider sends it: what counts is who signed it.
+WEBHOOK = "/api/v1/payments/webhooks/{provider}"
+
+
 async def test_no_field_that_a_schema_does_not_name_is_taken(app: FastAPI, owner: Caller) -> None:
     operations = writable(app)
     assert len(operations) >= 23
     for method, path, known in operations:
+        if path == WEBHOOK:
+            continue
         filled = re.sub(r"{(\w+)}", lambda match: "owner" if match.group(1) == "org" else "0" * 32, path)
         for name, value in SMUGGLED.items():
             if name in known:

@@ -121,7 +121,7 @@ async def test_many_are_in_flight_and_each_answer_says_whose_it_is(owner: Accoun
         answers = await ask(socket, *({"id": number, "data": [[number, 0.0]]} for number in range(500)))
     assert {answer["id"] for answer in answers} == set(range(500))
     labels = {answer["id"]: answer["result"]["predictions"][0]["label"] for answer in answers}
-    assert [number for number, label in labels.items() if label == "small"] == [0, 1, 2]
+    assert {number for number, label in labels.items() if label == "small"} == {0, 1, 2}
 
 
 async def test_what_is_ready_first_is_answered_first(owner: Account) -> None:

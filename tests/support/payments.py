@@ -55,7 +55,9 @@ async def another(buyer: Caller, product_id: str) -> dict[str, Any]:
     return order
 
 
-async def paid(buyer: Caller, order: dict[str, Any], method: str | None = None, status: str = "paid") -> dict[str, Any]:
+async def paid(
+    buyer: Caller, order: dict[str, Any], method: str | None = None, status: str = "fulfilled"
+) -> dict[str, Any]:
     """Pay an order and wait for what comes of it."""
     body = {"payment_method": method} if method else None
     answer = await buyer.post(f"/orders/{order['id']}/pay", json=body)
