@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import argosy.kit.db.types
+from argosy.migrations.columns import tenant_columns
 from argosy.migrations.policies import protect
 
 revision: str = "0012"
@@ -17,24 +18,6 @@ down_revision: str | None = "0011"
 branch_labels: str | None = None
 depends_on: str | None = None
 PUBLIC_PRODUCT = "EXISTS (SELECT 1 FROM products WHERE products.id = product_id AND products.status <> 'draft')"
-
-
-def tenant_columns(table: str) -> list[Any]:
-    """Return what every table of an organization has; alembic takes the columns in the order it is given."""
-    time = argosy.kit.db.types.UTCDateTime(timezone=True)
-    return [
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", time, nullable=False),
-        sa.Column("updated_at", time, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f(f"fk_{table}_organization_id_organizations"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-    ]
 
 
 def of_product(table: str) -> list[Any]:

@@ -4,12 +4,11 @@ Revision ID: 0013
 Revises: 0012
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
 import argosy.kit.db.types
+from argosy.migrations.columns import tenant_columns
 from argosy.migrations.policies import protect
 
 revision: str = "0013"
@@ -17,24 +16,6 @@ down_revision: str | None = "0012"
 branch_labels: str | None = None
 depends_on: str | None = None
 STATES = "'pending', 'paid', 'fulfilled', 'cancelled', 'refunded', 'failed'"
-
-
-def tenant_columns(table: str) -> list[Any]:
-    """Return what every table of an organization has."""
-    time = argosy.kit.db.types.UTCDateTime(timezone=True)
-    return [
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", time, nullable=False),
-        sa.Column("updated_at", time, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f(f"fk_{table}_organization_id_organizations"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-    ]
 
 
 def upgrade() -> None:

@@ -4,12 +4,11 @@ Revision ID: 0017
 Revises: 0016
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
 import argosy.kit.db.types
+from argosy.migrations.columns import tenant_columns
 from argosy.migrations.policies import protect
 
 revision: str = "0017"
@@ -21,24 +20,6 @@ OF_ENTITLEMENT = (
     "EXISTS (SELECT 1 FROM entitlements WHERE entitlements.id = entitlement_id"
     " AND entitlements.vendor_id BETWEEN argosy_first_organization() AND argosy_last_organization())"
 )
-
-
-def tenant_columns(table: str) -> list[Any]:
-    """Return what every table of an organization has."""
-    time = argosy.kit.db.types.UTCDateTime(timezone=True)
-    return [
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", time, nullable=False),
-        sa.Column("updated_at", time, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f(f"fk_{table}_organization_id_organizations"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-    ]
 
 
 def reference(table: str, column: str, to: str, ondelete: str) -> sa.ForeignKeyConstraint:
