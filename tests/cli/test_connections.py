@@ -1,16 +1,12 @@
 """What reaches the application, and what is refused before: size, pace and framing, over bare sockets."""
 
 import asyncio
-import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -21,14 +17,11 @@ from argosy.cli.connections import MAX_FIELDS, MAX_HEAD, MAX_TARGET
 from argosy.cli.fast_connections import fast
 from argosy.kit.web.middleware import BodyTimeoutMiddleware
 from argosy.serving.fast_path import FastPath
-from tests.support.servers import ServerProcess
-from tests.support.sockets import Reply, connection, listen, talk
+from tests.support.sockets import CLOSE, HOST, Reply, connection, get, is_refused, listen, talk
 
 TIMEOUT = 0.3
 NO_PREDICTIONS = cast("FastPath", None)  # it is asked about nothing else
 DELAYS = {"/soon": TIMEOUT / 3, "/long": TIMEOUT * 1.7}
-HOST = b"Host: argosy.test\r\n"
-CLOSE = b"Connection: close\r\n"
 BEGUN = b"-" * 2**23  # more than the kernel keeps for a client that does not read
 EVIL = b"GET /evil HTTP/1.1\r\n" + HOST + b"\r\n"
 
@@ -115,24 +108,6 @@ def small(running: Small) -> Small:
     return running
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    """`argosy up` with short times."""
-    process = ServerProcess(
-        tmp_path_factory.mktemp("connections") / "data",
-        ARGOSY_NETWORK_HEAD_TIMEOUT="0.5",
-        ARGOSY_NETWORK_BODY_TIMEOUT="0.5",
-    )
-    process.start()
-    url = urlsplit(process.url)
-    yield url.hostname or "", url.port or 0
-    assert process.stop() == 0
-
-
-def get(*lines: bytes, target: bytes = b"/a") -> bytes:
-    return b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"".join(lines) + b"\r\n"
-
-
 def post(*lines: bytes, body: bytes = b"", target: bytes = b"/a") -> bytes:
     return b"POST " + target + b" HTTP/1.1\r\n" + HOST + b"".join(lines) + b"\r\n" + body
 
@@ -143,17 +118,6 @@ def chunked(body: bytes, target: bytes = b"/a") -> bytes:
 
 def length(size: int, body: bytes = b"", target: bytes = b"/a") -> bytes:
     return post(b"Content-Length: %d\r\n" % size, body=body, target=target)
-
-
-def is_refused(reply: Reply, status: int) -> bool:
-    """Whether there is one answer, a problem, and the end."""
-    assert reply.statuses == [status], reply.raw
-    kind = reply.problem["type"]
-    assert kind.startswith("urn:argosy:problem:")
-    assert reply.problem["status"] == status
-    assert reply.headers["connection"] == "close"
-    assert int(reply.headers["content-length"]) == len(reply.raw.partition(b"\r\n\r\n")[2])
-    return reply.closed
 
 
 AMBIGUOUS = {
@@ -391,41 +355,3 @@ def test_waiting_for_the_disconnect_has_no_time_limit(small: Small) -> None:
         assert listen(opened, 2 * TIMEOUT).raw == b""
     time.sleep(0.1)
     assert small.asked == [("/wait", b"hi"), ("http.disconnect", b"")]
-
-
-JSON = b"Content-Type: application/json\r\n"
-FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
-
-
-@pytest.mark.parametrize(
-    ("line", "body"),
-    [(b"POST /api/v1/auth/register HTTP/1.1", JSON + b"Content-Length: 9\r\n\r\n{"),
-     (b"POST /api/v1/auth/token HTTP/1.1", FORM + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")],
-)  # fmt: skip
-def test_the_server_answers_a_slow_body_with_a_problem(real: tuple[str, int], line: bytes, body: bytes) -> None:
-    reply = talk(real, line + b"\r\nHost: localhost\r\n" + body)
-    assert is_refused(reply, 408)
-    assert reply.problem["type"] == "urn:argosy:problem:request-timeout"
-    assert reply.problem["request_id"] == reply.headers["x-request-id"]
-
-
-def test_the_server_bounds_heads(real: tuple[str, int]) -> None:
-    assert is_refused(talk(real, b"GET /healthz HTTP/1.1\r\n"), 408)
-    reply = talk(real, get(b"X: a\r\n" * MAX_FIELDS, target=b"/healthz?secret=1"))
-    assert is_refused(reply, 431)
-    assert reply.problem["instance"] == "/healthz"
-    assert reply.headers["x-content-type-options"] == "nosniff"
-    assert "strict-transport-security" not in talk(real, get(CLOSE, target=b"/healthz")).headers
-
-
-def test_idle_connections_do_not_keep_others_from_being_served(real: tuple[str, int], tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        idle = [stack.enter_context(connection(real)) for _ in range(300)]
-        for opened in idle[::2]:
-            opened.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
-        reply = talk(real, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        assert reply.statuses == [200]
-        assert reply.seconds < 1
-        assert re.search(rb'"alive"', reply.raw)
-        time.sleep(0.6)
-        assert all(listen(opened, 0.5).closed for opened in idle)

@@ -74,3 +74,22 @@ def talk(address: tuple[str, int], *parts: bytes, pause: float = 0.05, seconds: 
                 break
         reply = listen(opened, seconds)
         return Reply(reply.raw, reply.closed, time.monotonic() - began)
+
+
+HOST = b"Host: argosy.test\r\n"
+CLOSE = b"Connection: close\r\n"
+
+
+def get(*lines: bytes, target: bytes = b"/a") -> bytes:
+    return b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"".join(lines) + b"\r\n"
+
+
+def is_refused(reply: Reply, status: int) -> bool:
+    """Whether there is one answer, a problem, and the end."""
+    assert reply.statuses == [status], reply.raw
+    kind = reply.problem["type"]
+    assert kind.startswith("urn:argosy:problem:")
+    assert reply.problem["status"] == status
+    assert reply.headers["connection"] == "close"
+    assert int(reply.headers["content-length"]) == len(reply.raw.partition(b"\r\n\r\n")[2])
+    return reply.closed
