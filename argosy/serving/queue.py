@@ -23,7 +23,7 @@ class Ticket:
     def __post_init__(self) -> None:
         """Measure it."""
         tensors = self.tensors
-        if isinstance(tensors, PackedRows):
+        if type(tensors) is PackedRows:  # asked once a request, and quicker than of an abstract class
             self.size = len(tensors.content)
         else:
             self.size = sum([array.nbytes for array in tensors.values()])

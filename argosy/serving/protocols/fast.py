@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from functools import partial
+import types
+from collections.abc import Generator
 from typing import Any
 
 from starlette.responses import Response
@@ -16,14 +16,15 @@ from argosy.serving.fast_path import Access, FastPath
 from argosy.serving.heads import Head, read_head
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+JSON_FIXED = [*FIXED, (b"content-type", b"application/json")]
 SECURE = (b"strict-transport-security", HSTS.encode())
 # A caller who goes is noticed after so long: before, looking for it would cost more than the answer.
 LOOK_AFTER = 0.05
 MOST_HEADS = 10_000
 LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
 MOST_TRIES = 3
-Deliver = Callable[[Call, bytes | Exception], None]
-Answered = asyncio.Future[bytes | Exception]
+STALE = object()  # what is known of a request may no longer be believed
+Taken = Call | asyncio.Task[None] | object | None
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
 COUNTED = {b"content-length", *LIMITS}
@@ -53,19 +54,25 @@ class FastPathMiddleware:
             return
         access, head = known
         message = await receive()
-        messages = [message] if not message.get("more_body") else await self._read(message, receive)
-        if not self._fast.holds(access, time.monotonic()):
-            self._heads.pop(head_fields, None)
-            renewed = await asyncio.shield(self._fast.renew(head))
-            access = access if renewed is None else renewed
-        body = message.get("body", b"") if len(messages) == 1 else b"".join([one.get("body", b"") for one in messages])
-        answered: Answered = asyncio.get_running_loop().create_future()
-        whole = len(body) == head.length and not messages[-1].get("more_body")
-        call = await self._submit(access, head, body, partial(_answer, answered)) if whole else None
+        messages, body = [message], message.get("body", b"")
+        if message.get("more_body"):
+            messages, body = await self._read(message, receive)
         answer = None
-        if call is not None:
-            result = await _reply(answered, receive, partial(self._fast.abandon, access, call))
-            answer = self._answer(access, head, call, result)
+        # A body that is not whole came too slowly, or is not as long as its head says: the application words it.
+        if len(body) == head.length and not messages[-1].get("more_body"):
+            reply, now = Reply(), time.monotonic()
+            call = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else STALE
+            if not isinstance(call, Call):
+                access, call = await self._patiently(access, head_fields, head, body, reply, call)
+            if call is not None:
+                try:
+                    # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
+                    await _turn()
+                    result = reply.result or await reply.wait(receive)
+                except BaseException:
+                    self._fast.abandon(access, call)
+                    raise
+                answer = self._answer(access, head, call, result)
         if answer is None:
             await self._app(scope, _replay(messages, receive), send)
             return
@@ -75,16 +82,22 @@ class FastPathMiddleware:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _submit(self, access: Access, head: Head, body: bytes, answer: Deliver) -> Call | None:
+    async def _patiently(
+        self, access: Access, head_fields: Fields, head: Head, body: bytes, reply: "Reply", taken: Taken
+    ) -> tuple[Access, Call | None]:
+        """Submit what waits for something: to be counted, or to be looked up again; no call has to go the long way."""
         for _ in range(MOST_TRIES):
+            if isinstance(taken, Call) or taken is None:
+                return access, taken
+            if isinstance(taken, asyncio.Task):
+                await asyncio.shield(taken)
+            else:
+                self._heads.pop(head_fields, None)
+                renewed = await asyncio.shield(self._fast.renew(head))
+                access = access if renewed is None else renewed
             now = time.monotonic()
-            if not self._fast.holds(access, now):
-                return None
-            taken = self._fast.submit(access, head, body, answer, now)
-            if not isinstance(taken, asyncio.Task):
-                return taken
-            await asyncio.shield(taken)
-        return None
+            taken = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else None
+        return access, taken if isinstance(taken, Call) else None
 
     def _look_up(self, head_fields: Fields) -> tuple[Access, Head] | None:
         path, query, *headers = head_fields
@@ -102,6 +115,8 @@ class FastPathMiddleware:
         self, access: Access, head: Head, call: Call, result: bytes | Exception
     ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
         if not isinstance(result, Exception):
+            if call.json_length is None and call.spent is None:
+                return 200, JSON_FIXED + fields(call, len(result)), result
             return 200, [*FIXED, *content(call), *fields(call, len(result))], result
         refusal = self._fast.refusal(access, head, call, result)
         if refusal is None:
@@ -109,7 +124,7 @@ class FastPathMiddleware:
         told = bytes(refusal.body)
         return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told))], told
 
-    async def _read(self, first: Message, receive: Receive) -> list[Message]:
+    async def _read(self, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see."""
         messages = [first]
         try:
@@ -118,7 +133,7 @@ class FastPathMiddleware:
                     messages.append(await receive())
         except TimeoutError:
             pass
-        return messages
+        return messages, b"".join([one.get("body", b"") for one in messages])
 
 
 def content(call: Call) -> list[tuple[bytes, bytes]]:
@@ -141,36 +156,56 @@ def fields(call: Call, length: int) -> list[tuple[bytes, bytes]]:
     """Return the header fields that differ from answer to answer."""
     told = [(b"content-length", b"%d" % length), (b"x-request-id", call.request_id.encode())]
     if (standing := call.standing) is not None:
-        told += zip(LIMITS, (b"%d" % standing.limit, b"%d" % standing.remaining, b"%d" % standing.reset), strict=True)
+        limit, remaining, reset = LIMITS
+        told += (
+            (limit, b"%d" % standing.limit),
+            (remaining, b"%d" % standing.remaining),
+            (reset, b"%d" % standing.reset),
+        )
     return told
 
 
-def _answer(answered: Answered, _call: Call, result: bytes | Exception) -> None:
-    if not answered.done():
-        answered.set_result(result)
+@types.coroutine
+def _turn() -> Generator[None]:
+    """Wait for the next turn of the event loop, as `asyncio.sleep(0)` does, which costs a coroutine more."""
+    yield
 
 
-async def _reply(answered: Answered, receive: Receive, abandon: Callable[[], None]) -> bytes | Exception:
-    """Return the answer; raises `ConnectionResetError` when the caller goes, which is looked for after a while."""
-    watch = asyncio.get_running_loop().call_later(LOOK_AFTER, _watch, answered, receive, abandon)
-    try:
-        return await answered
-    except asyncio.CancelledError:
-        abandon()
-        raise
-    finally:
-        watch.cancel()
+class Reply:
+    """What a call is answered with, and who waits for it."""
+
+    __slots__ = ("_waiting", "result")
+
+    def __init__(self) -> None:
+        self.result: bytes | Exception | None = None
+        self._waiting: asyncio.Future[bytes | Exception] | None = None
+
+    def take(self, _call: Call, result: bytes | Exception) -> None:
+        """Take the answer."""
+        self.result = result
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(result)
+
+    async def wait(self, receive: Receive) -> bytes | Exception:
+        """Return the answer; raises `ConnectionResetError` when the caller goes, which is looked for after a while."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bytes | Exception] = loop.create_future()
+        self._waiting = waiting
+        watch = loop.call_later(LOOK_AFTER, _watch, waiting, receive)
+        try:
+            return await waiting
+        finally:
+            watch.cancel()
 
 
-def _watch(answered: Answered, receive: Receive, abandon: Callable[[], None]) -> None:
+def _watch(waiting: asyncio.Future[bytes | Exception], receive: Receive) -> None:
     async def look() -> None:
         await receive()
-        if not answered.done():
-            abandon()
-            answered.set_exception(ConnectionResetError())
+        if not waiting.done():
+            waiting.set_exception(ConnectionResetError())
 
     going = asyncio.ensure_future(look())
-    answered.add_done_callback(lambda _: going.cancel())
+    waiting.add_done_callback(lambda _: going.cancel())
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:

@@ -29,6 +29,8 @@ class Texts:
 
     def __init__(self, forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> None:
         self._described: list[tuple[bytes, bytes, list[bytes]]] = []
+        self._count = 0
+        self._started: list[tuple[bytes, list[bytes]]] = []  # how the descriptions of that many rows begin
         for form in forms:
             array: Array = outputs[form.tensor]
             numbers = texts(array, form.datatype)[1:-1].split(b",")
@@ -40,11 +42,15 @@ class Texts:
 
     def part(self, start: int, stop: int) -> tuple[bytes, bytes]:
         """Return the description of the outputs of some rows; nothing follows it."""
-        described = [
-            b'%b[%d%b],"data":[%b]}' % (before, stop - start, beyond, b",".join(rows[start:stop]))
-            for before, beyond, rows in self._described
-        ]
-        return b",".join(described), b""
+        count = stop - start
+        if count != self._count:
+            self._count = count
+            self._started = [(b'%b[%d%b],"data":[' % (one, count, more), rows) for one, more, rows in self._described]
+        if count == 1:
+            described = [before + rows[start] for before, rows in self._started]
+        else:
+            described = [before + b",".join(rows[start:stop]) for before, rows in self._started]
+        return b"]},".join(described) + b"]}", b""
 
 
 class Raw:
@@ -75,17 +81,16 @@ def _by_row(forms: Sequence[OutputForm], outputs: Outputs, rows: int) -> bool:
 
 @dataclass(slots=True)
 class Wanted:
-    """What one request wants of the outputs."""
+    """What one request wants of the outputs.
+
+    `alike` is equal for requests that want the same outputs in the same form, which may be described together.
+    """
 
     facts: bytes
     id: str | None
     outputs: Sequence[OutputForm]
     binary: dict[str, bool] | bool
-
-    @property
-    def alike(self) -> object | None:
-        """Equal for requests that want the same outputs in the same form; None where the forms are several."""
-        return (id(self.outputs), self.binary) if isinstance(self.binary, bool) else None
+    alike: object | None = None
 
     def describe(self, outputs: Outputs, rows: int) -> Callable[[int, int], tuple[bytes, bytes]] | None:
         """Return what describes the outputs from one row of a batch to another, where all at once is quicker."""
@@ -132,17 +137,19 @@ class InferForm:
             for output in compiled.signature.outputs
         ]
         self._by_name = {output.name: output for output in self._outputs}
+        self._alike = {binary: (id(self._outputs), binary) for binary in (False, True)}
         self._quick = compiled.quick
         self._datatype = DATATYPES[compiled.signature.tensors[0].dtype]
 
     def read(self, body: bytes, header_length: str | None, max_rows: int) -> tuple[Batch, Wanted]:
         """Return the batch of a request, and what it wants; raises `InvalidInput`, or `Invalid` for an output."""
         if self._quick is not None and (plain := self._plain(self._quick, body, header_length, max_rows)) is not None:
-            return plain.batch, Wanted(self._facts, plain.id, self._outputs, plain.binary)
+            return plain.batch, Wanted(self._facts, plain.id, self._outputs, plain.binary, self._alike[plain.binary])
         request, tail = split(body, header_length)
         asked = read(request, tail)
         binary = asked.binary if asked.outputs is None else asked.outputs
-        wanted = Wanted(self._facts, asked.id, self._wanted(asked), binary)
+        alike = self._alike[asked.binary] if asked.outputs is None else None
+        wanted = Wanted(self._facts, asked.id, self._wanted(asked), binary, alike)
         return self._compiled.check_tensors(asked.inputs, max_rows=max_rows), wanted
 
     def _plain(self, quick: QuickReader, body: bytes, header_length: str | None, max_rows: int) -> QuickInfer | None:
