@@ -1,0 +1,86 @@
+"""A caller of the fast path who goes before the answer is noticed, on any ASGI server."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from argosy.serving.batching import Lane
+from argosy.serving.queue import Ticket
+from tests.serving.test_fast_path import BODY, PATH, pushed, warmed
+from tests.support.callers import Caller
+
+
+def scope_of(caller: Caller, content: bytes) -> dict[str, Any]:
+    """Return a request as a server gives it to an application."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "root_path": "",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "headers": [
+            (b"host", b"argosy.test"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+            (b"authorization", f"Bearer {caller.key}".encode()),
+        ],
+        "client": ("127.0.0.1", 9),
+        "server": ("argosy.test", 80),
+        "state": {},
+    }
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[Ticket]:
+    """What models are asked from now on: they are not run."""
+    tickets: list[Ticket] = []
+    submit = Lane.submit
+
+    def kept(lane: Lane, ticket: Ticket, deadline: float | None = None) -> None:
+        tickets.append(ticket)
+        submit(lane, ticket, deadline)
+
+    monkeypatch.setattr(Lane, "submit", kept)
+    monkeypatch.setattr(Lane, "_start", lambda _: None)
+    return tickets
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("how", ["hangs up", "is cancelled"])
+async def test_nothing_is_run_for_a_caller_who_went(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, request: pytest.FixtureRequest, how: str
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    held: list[Ticket] = request.getfixturevalue("held")
+    content, sent = json.dumps(BODY).encode(), []
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        if how == "is cancelled":
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asked = asyncio.ensure_future(app(scope_of(owner, content), receive, send))
+    if how == "is cancelled":
+        async with asyncio.timeout(5):
+            while not held:
+                await asyncio.sleep(0)
+        asked.cancel()
+    await asyncio.wait({asked}, timeout=5)
+    assert asked.cancelled() if how == "is cancelled" else isinstance(asked.exception(), ConnectionResetError)
+    assert [ticket.gone for ticket in held] == [True]
+    assert sent == []
