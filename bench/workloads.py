@@ -45,7 +45,7 @@ WORKLOADS = (
 
 
 # What takes long enough that more can be sent than the server can take.
-HEAVY = Workload("heavy", "network of two layers, 1 row of 30 features", neurons=3000)
+HEAVY = Workload("heavy", "network of two layers, 1 row of 30 features", neurons=5000)
 
 
 @dataclass(frozen=True, slots=True)

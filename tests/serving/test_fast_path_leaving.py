@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from argosy.serving.batching import Lane
 from argosy.serving.queue import Ticket
-from tests.serving.test_fast_path import BODY, PATH, pushed, warmed
+from tests.serving.test_fast_path import BODY, PATH, warmed
 from tests.support.callers import Caller
+from tests.support.models import pushed
 
 
 def scope_of(caller: Caller, content: bytes) -> dict[str, Any]:
@@ -39,13 +40,13 @@ def scope_of(caller: Caller, content: bytes) -> dict[str, Any]:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[Ticket]:
+def held(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Ticket]:
     """What models are asked from now on: they are not run."""
-    tickets: list[Ticket] = []
+    tickets: asyncio.Queue[Ticket] = asyncio.Queue()
     submit = Lane.submit
 
     def kept(lane: Lane, ticket: Ticket, deadline: float | None = None) -> None:
-        tickets.append(ticket)
+        tickets.put_nowait(ticket)
         submit(lane, ticket, deadline)
 
     monkeypatch.setattr(Lane, "submit", kept)
@@ -60,7 +61,7 @@ async def test_nothing_is_run_for_a_caller_who_went(
 ) -> None:
     await pushed(owner)
     await warmed(app, client, owner.key)
-    held: list[Ticket] = request.getfixturevalue("held")
+    held: asyncio.Queue[Ticket] = request.getfixturevalue("held")
     content, sent = json.dumps(BODY).encode(), []
     messages = [{"type": "http.request", "body": content, "more_body": False}]
 
@@ -75,12 +76,11 @@ async def test_nothing_is_run_for_a_caller_who_went(
         sent.append(message)
 
     asked = asyncio.ensure_future(app(scope_of(owner, content), receive, send))
+    async with asyncio.timeout(5):
+        ticket = await held.get()
     if how == "is cancelled":
-        async with asyncio.timeout(5):
-            while not held:
-                await asyncio.sleep(0)
         asked.cancel()
     await asyncio.wait({asked}, timeout=5)
     assert asked.cancelled() if how == "is cancelled" else isinstance(asked.exception(), ConnectionResetError)
-    assert [ticket.gone for ticket in held] == [True]
+    assert ticket.gone
     assert sent == []
