@@ -129,7 +129,7 @@ class _BinaryInfer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     id: str | msgspec.UnsetType = _ABSENT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class QuickInfer:
     """A request of the inference protocol in its commonest form: one input, as flat numbers or as bytes.
 
