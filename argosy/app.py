@@ -75,6 +75,7 @@ from argosy.members.service import InvitedGuests
 from argosy.orders import router as orders
 from argosy.organizations import router as organizations
 from argosy.payments import router as payments
+from argosy.payments.local.provider import NAME as LOCAL_PAYMENTS
 from argosy.payments.wiring import consumers as payment_consumers
 from argosy.payments.wiring import maintain as maintain_payments
 from argosy.payments.wiring import wire as wire_payments
@@ -320,6 +321,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.signing_keys.keep_fresh()
         if await state.database.bypasses_row_security():
             log.warning("row_level_security_bypassed", advice="connect as a role without SUPERUSER and BYPASSRLS")
+        if state.settings.payments.provider == LOCAL_PAYMENTS:
+            log.warning("payments_move_no_money", advice="to sell for money, set ARGOSY_PAYMENTS_PROVIDER=stripe")
         stack.push_async_callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)

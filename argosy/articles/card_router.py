@@ -11,7 +11,7 @@ from argosy.articles.schemas import ArticleRead, CardSet
 from argosy.kit.errors import Conflict, Invalid, PreconditionFailed
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
@@ -28,8 +28,7 @@ async def get_card(org: Slug, name: Slug, principal: Reader, session: Read, resp
     """Show a model's card; whoever may see the model may read it once it is published."""
     reader = CardReader(session)
     card = await reader.card(principal, await ModelReader(session).get(principal, org, name))
-    tag(response, card.revision)
-    return await reader.show(principal, card)
+    return tagged(response, await reader.show(principal, card))
 
 
 @router.put(
@@ -50,5 +49,4 @@ async def set_card(
     model = await ModelReader(session).get_writable(principal, org, name)
     service = CardService(session)
     card = await service.set(principal, model, body, if_match, text)
-    tag(response, card.revision)
-    return await service.show(principal, card)
+    return tagged(response, await service.show(principal, card))

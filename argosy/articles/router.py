@@ -23,7 +23,7 @@ from argosy.kit.errors import Invalid, PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, OPEN, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -80,8 +80,7 @@ async def create_article(
     """Write an article in your organization, as a draft unless it says `published`."""
     service = ArticleService(session)
     article = await service.create(principal, body, text)
-    tag(response, article.revision)
-    return await service.show(principal, article)
+    return tagged(response, await service.show(principal, article))
 
 
 @router.get("", responses=OPEN, openapi_extra=FOR_ANYBODY)
@@ -101,8 +100,7 @@ async def get_article(article_id: UUID, principal: Anybody, session: Read, respo
     """Show an article; a published one to anybody."""
     reader = ArticleReader(session)
     article = await reader.get(principal, article_id)
-    tag(response, article.revision)
-    return await reader.show(principal, article)
+    return tagged(response, await reader.show(principal, article))
 
 
 @router.patch("/{article_id}", responses=CHANGED | TEXT)
@@ -118,8 +116,7 @@ async def update_article(
     """Change an article of yours; fields that are left out stay."""
     service = ArticleService(session)
     article = await service.update(principal, article_id, body, if_match, text)
-    tag(response, article.revision)
-    return await service.show(principal, article)
+    return tagged(response, await service.show(principal, article))
 
 
 @router.delete("/{article_id}", status_code=204, responses=CHANGED)
@@ -135,8 +132,7 @@ async def publish_article(
     """Publish an article of yours: anybody may read it then, with or without an account."""
     service = ArticleService(session)
     article = await service.update(principal, article_id, ArticleUpdate(published=True), if_match)
-    tag(response, article.revision)
-    return await service.show(principal, article)
+    return tagged(response, await service.show(principal, article))
 
 
 @router.post("/{article_id}/unpublish", responses=CHANGED)
@@ -146,8 +142,7 @@ async def unpublish_article(
     """Make an article of yours a draft again."""
     service = ArticleService(session)
     article = await service.update(principal, article_id, ArticleUpdate(published=False), if_match)
-    tag(response, article.revision)
-    return await service.show(principal, article)
+    return tagged(response, await service.show(principal, article))
 
 
 @router.get("/{article_id}/revisions", responses=FOUND)
@@ -184,5 +179,4 @@ async def restore_revision(
     """Make an earlier title, content and tags the current ones, as a new revision."""
     service = ArticleService(session)
     article = await service.restore(principal, article_id, number, if_match, text)
-    tag(response, article.revision)
-    return await service.show(principal, article)
+    return tagged(response, await service.show(principal, article))

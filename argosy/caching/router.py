@@ -9,7 +9,7 @@ from argosy.caching.service import CachingReader, CachingService
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
@@ -33,9 +33,7 @@ async def get_response_cache(
 ) -> ResponseCachingRead:
     """Show whether answers are cached."""
     model = await ModelReader(session).get(principal, org, name)
-    shown = ResponseCachingRead.of(await CachingReader(session).get(model))
-    tag(response, shown.revision)
-    return shown
+    return tagged(response, ResponseCachingRead.of(await CachingReader(session).get(model)))
 
 
 @router.put("", responses=problems(PreconditionFailed))
@@ -50,6 +48,4 @@ async def set_response_cache(
 ) -> ResponseCachingRead:
     """Say whether answers are cached, for models that are slow and always answer the same."""
     model = await ModelReader(session).get_writable(principal, org, name)
-    shown = ResponseCachingRead.of(await CachingService(session).set(model, body, if_match))
-    tag(response, shown.revision)
-    return shown
+    return tagged(response, ResponseCachingRead.of(await CachingService(session).set(model, body, if_match)))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from argosy.cli.console import JsonOption, ModelName, OrganizationOption, YesOption, done, say, session, show, sure
+from argosy.cli.console import JsonOption, ModelName, OrganizationOption, YesOption, delete, say, session, show
+from argosy.client import Argosy
 from argosy.client.requests import given
 
 articles = typer.Typer(help="Articles and models' cards, in Markdown.", no_args_is_help=True)
@@ -97,10 +98,7 @@ def unpublish_article(article_id: ArticleId, json: JsonOption = False) -> None:
 @articles.command("delete")
 def delete_article(article_id: ArticleId, yes: YesOption = False, json: JsonOption = False) -> None:
     """Delete an article of yours with its revisions."""
-    sure(f"Delete {article_id} with its revisions?", yes)
-    with session() as client:
-        client.delete_article(article_id)
-        done(json, f"Deleted {article_id}.", deleted=article_id)
+    delete(article_id, Argosy.delete_article, f"Delete {article_id} with its revisions?", yes=yes, as_json=json)
 
 
 @articles.command("revisions")

@@ -155,6 +155,22 @@ def sure(question: str, yes: bool) -> None:
         typer.confirm(question, abort=True, err=True)
 
 
+def delete(
+    name: str,
+    act: Callable[[Argosy, str], object],
+    question: str,
+    *,
+    yes: bool,
+    as_json: bool,
+    organization: str | None = None,
+) -> None:
+    """Delete something by its name, once whoever calls is sure."""
+    sure(question, yes)
+    with session(organization) as client:
+        act(client, name)
+        done(as_json, f"Deleted {name}.", deleted=name)
+
+
 def ask_secret(what: str, *, twice: bool = False) -> str:
     """Ask for something that must not be seen, in a place that is not piped."""
     return str(typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))

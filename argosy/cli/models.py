@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from argosy.cli.console import JsonOption, ModelName, YesOption, done, session, show, sure
+from argosy.cli.console import JsonOption, ModelName, YesOption, delete, session, show
+from argosy.client import Argosy
 from argosy.client.requests import given
 
 models = typer.Typer(help="Models.", no_args_is_help=True)
@@ -68,7 +69,4 @@ def delete_model(
     json: JsonOption = False,
 ) -> None:
     """Delete a model with its versions."""
-    sure(f"Delete {name} with all its versions?", yes)
-    with session() as client:
-        client.delete_model(name)
-        done(json, f"Deleted {name}.", deleted=name)
+    delete(name, Argosy.delete_model, f"Delete {name} with all its versions?", yes=yes, as_json=json)

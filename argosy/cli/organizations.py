@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from argosy.cli.console import JsonOption, YesOption, done, refused, session, show, sure
+from argosy.cli.console import JsonOption, YesOption, delete, done, refused, session, show, sure
 from argosy.client import Argosy
 
 orgs = typer.Typer(help="Organizations, their members and invitations.", no_args_is_help=True)
@@ -41,10 +41,8 @@ def show_organization(slug: Slug, json: JsonOption = False) -> None:
 @orgs.command("delete")
 def delete_organization(slug: Slug, yes: YesOption = False, json: JsonOption = False) -> None:
     """Delete an organization with all it has."""
-    sure(f"Delete {slug} with all its models, keys and usage?", yes)
-    with session() as client:
-        client.delete_organization(slug)
-        done(json, f"Deleted {slug}.", deleted=slug)
+    question = f"Delete {slug} with all its models, keys and usage?"
+    delete(slug, Argosy.delete_organization, question, yes=yes, as_json=json)
 
 
 @orgs.command("members")

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from argosy.cli.console import JsonOption, OrganizationOption, YesOption, done, plain, session, show, show_json, sure
+from argosy.cli.console import JsonOption, OrganizationOption, YesOption, delete, plain, session, show, show_json
+from argosy.client import Argosy
 from argosy.client.requests import given
 from argosy.client.trade import Plan, Product, ProductPrice
 
@@ -138,10 +139,7 @@ def delete_product(
     product_id: ProductId, yes: YesOption = False, org: OrganizationOption = None, json: JsonOption = False
 ) -> None:
     """Delete a draft."""
-    sure(f"Delete {product_id}?", yes)
-    with session(org) as client:
-        client.delete_product(product_id)
-        done(json, f"Deleted {product_id}.", deleted=product_id)
+    delete(product_id, Argosy.delete_product, f"Delete {product_id}?", yes=yes, as_json=json, organization=org)
 
 
 @products.command("openapi")

@@ -10,7 +10,7 @@ from argosy.kit.errors import PreconditionFailed
 from argosy.kit.outgoing import Outgoing, TargetRefused
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
@@ -45,9 +45,7 @@ async def get_deployment(
 ) -> DeploymentRead:
     """Show how a model is served."""
     model = await ModelReader(session).get_writable(principal, org, name)
-    found = shown(await DeploymentReader(session).get(model), request.app.state.keys)
-    tag(response, found.revision)
-    return found
+    return tagged(response, shown(await DeploymentReader(session).get(model), request.app.state.keys))
 
 
 @router.put("", responses=problems(PreconditionFailed, TargetRefused))
@@ -64,9 +62,7 @@ async def set_deployment(
     """Say which versions answer, each for its part of the callers; which one is tried; how, and where they run."""
     state = request.app.state
     model = await ModelReader(session).get_writable(principal, org, name)
-    found = shown(await DeploymentService(session, state.keys).set(model, body, if_match), state.keys)
-    tag(response, found.revision)
-    return found
+    return tagged(response, shown(await DeploymentService(session, state.keys).set(model, body, if_match), state.keys))
 
 
 @router.delete("", status_code=204, responses=problems(PreconditionFailed))

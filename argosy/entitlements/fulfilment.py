@@ -7,6 +7,7 @@ from argosy.entitlements.models import Entitlement
 from argosy.entitlements.repository import EntitlementRepository
 from argosy.entitlements.states import ENTITLEMENT_TRANSITIONS, EntitlementStatus
 from argosy.events.models import Event
+from argosy.events.service import record
 from argosy.kit.db.session import WriteSession
 from argosy.kit.logs import get_logger
 from argosy.orders.models import Order, OrderItem
@@ -14,7 +15,7 @@ from argosy.orders.service import OrderService
 from argosy.orders.states import OrderStatus
 from argosy.organizations.service import OrganizationReader
 
-ORDER_PAID, ORDER_REFUNDED = "order.paid", "order.refunded"
+ORDER_PAID, ORDER_REFUNDED, ORDER_UNFULFILLABLE = "order.paid", "order.refunded", "order.unfulfillable"
 log = get_logger(__name__)
 
 
@@ -25,8 +26,9 @@ async def grant_order(session: WriteSession, event: Event) -> None:
     if order is None or order.status is not OrderStatus.PAID:
         return  # refunded meanwhile, or fulfilled by an event that told the same
     if any(item.product_id is None for item in order.items):
-        # Its vendor went between the order and its payment: there is nothing to grant, and a refund is due.
-        log.warning("order_not_fulfillable", order=str(order.id))
+        # Its vendor went between the order and its payment: there is nothing to grant, and payments give it back.
+        log.warning("order_unfulfillable", order=str(order.id))
+        record(session, ORDER_UNFULFILLABLE, str(order.id), order.organization_id)
         return
     customer = (await OrganizationReader(session).by_id(order.organization_id)).slug
     granted = {row.order_item_id for row in await EntitlementRepository(session).of_order(order.id)}

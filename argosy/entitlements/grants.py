@@ -29,6 +29,11 @@ class EntitlementGrant:
 
     quotas: tuple[Quota, ...]
 
+    @property
+    def product_id(self) -> UUID | None:
+        """The product of the first that was not used up a moment ago."""
+        return next((quota for quota in self.quotas if not quota.is_used_up), self.quotas[0]).terms.product_id
+
     def take(self, calls: int, rows: int) -> Taken | TooManyRequests | None:
         """Take from what this process holds of the first that has it; None: it has to be acquired."""
         refusal: TooManyRequests | None = None

@@ -12,6 +12,7 @@ from argosy.entitlements.pace import Pace
 from argosy.entitlements.periods import Span, span
 from argosy.kit.clock import now
 from argosy.kit.rates import RateLimiter, TooManyRequests
+from argosy.kit.tasks import completed
 from argosy.registry.errors import ModelNotFound
 from argosy.serving.errors import QuotaExceeded
 
@@ -70,12 +71,18 @@ class Quota:
         self._patient = True
         self._refused: tuple[Units, float] = (Units(), 0.0)
 
+    @property
+    def is_used_up(self) -> bool:
+        """Tell whether even one call or row more was refused a moment ago."""
+        return self._refusal(Units(1, 1), now()) is not None
+
     def adopt(self, terms: Terms) -> None:
         """Go by other terms, unless they are older; what is held was leased by the former ones, and goes back."""
         if terms == self.terms or terms.revision < self.terms.revision:
             return
         rate, self.terms = self.terms.rate, terms
         self._put_aside()
+        self._turn()
         self._patient, self._refused = True, (Units(), 0.0)
         if terms.rate != rate:
             self._pace = self._paced()
@@ -128,14 +135,7 @@ class Quota:
         if everything or idle or now() not in self._span:
             self._put_aside()
         for of in list(self._aside):
-            units = self._aside.pop(of)
-            try:
-                await self._ledger.put_back(self.terms.id, of.start, units)
-            except BaseException:
-                self._aside[of] = self._aside.get(of, Units()) + units
-                raise
-            if of == self._span:
-                self._left += units
+            await completed(self._put_back(of))
         return not (self._aside or self._calls or self._rows)
 
     def _holds(self, needed: Units) -> bool:
@@ -185,8 +185,11 @@ class Quota:
     async def _leased(self, needed: Units) -> bool:
         if self._holds(needed):
             return True
-        of = self._span
         missing = Units(max(0, needed.calls - self._calls), max(0, needed.rows - self._rows))
+        # Who called may go meanwhile: what the ledger gave for the call is held for the next one.
+        return await completed(self._take(self._span, missing))
+
+    async def _take(self, of: Span, missing: Units) -> bool:
         try:
             lease = await self._ledger.lease(self.terms, of.start, missing)
         except Ended:
@@ -197,6 +200,16 @@ class Quota:
         self._used = time.monotonic()
         self.give_back(of, lease.taken)
         return True
+
+    async def _put_back(self, of: Span) -> None:
+        units = self._aside.pop(of)
+        try:
+            await self._ledger.put_back(self.terms.id, of.start, units)
+        except Exception:
+            self._aside[of] = self._aside.get(of, Units()) + units
+            raise
+        if of == self._span:
+            self._left += units
 
     def _turn(self) -> None:
         """Go on to the period that it is by now."""

@@ -14,7 +14,7 @@ from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.sides import Side
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -43,8 +43,7 @@ async def grant_entitlement(
 ) -> EntitlementRead:
     """Grant your product to an organization, without an order."""
     row = await EntitlementService(session).grant(principal, body)
-    tag(response, row.revision)
-    return EntitlementRead.of(row, principal)
+    return tagged(response, EntitlementRead.of(row, principal))
 
 
 @router.get("")
@@ -68,8 +67,7 @@ async def get_entitlement(
     """Show an entitlement, with what is used and left in this period."""
     reader = EntitlementReader(session)
     row = await reader.get(principal, entitlement_id)
-    tag(response, row.revision)
-    return EntitlementDetail.with_usage(row, principal, *await reader.used(row))
+    return tagged(response, EntitlementDetail.with_usage(row, principal, *await reader.used(row)))
 
 
 @router.patch("/{entitlement_id}", responses=CHANGED)
@@ -83,8 +81,7 @@ async def update_entitlement(
 ) -> EntitlementRead:
     """Change an entitlement: its vendor suspends, resumes, upgrades, extends; its customer says which keys use it."""
     row = await EntitlementService(session).update(principal, entitlement_id, body, if_match)
-    tag(response, row.revision)
-    return EntitlementRead.of(row, principal)
+    return tagged(response, EntitlementRead.of(row, principal))
 
 
 @router.post("/{entitlement_id}/revoke", responses=CHANGED, dependencies=[Idempotent])
@@ -93,5 +90,4 @@ async def revoke_entitlement(
 ) -> EntitlementRead:
     """End what you have granted, for good."""
     row = await EntitlementService(session).revoke(principal, entitlement_id, if_match)
-    tag(response, row.revision)
-    return EntitlementRead.of(row, principal)
+    return tagged(response, EntitlementRead.of(row, principal))

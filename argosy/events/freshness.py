@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from uuid import UUID
 
 from argosy.events.repository import EventRepository
@@ -12,7 +13,17 @@ from argosy.kit.logs import get_logger
 POLL_SECONDS = 1.0
 # Ids are ordered by when they were made, not committed: a transaction may come to light this much later.
 LATE_SECONDS = 15.0
+# A credential can also run out, which is no event.
+BELIEVED_SECONDS = 30.0
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Until when something is believed that was looked up after this was made."""
+
+    stamp: int
+    ends: float
 
 
 class Freshness:
@@ -31,6 +42,14 @@ class Freshness:
     def stamp(self) -> int:
         """Return what to keep beside an answer, read before it was looked up, and to compare later."""
         return self._database.given(CHANGED) + self._elsewhere
+
+    def belief(self) -> Belief:
+        """Return what to keep beside what is looked up now, and to ask `holds` about later."""
+        return Belief(self.stamp, time.monotonic() + BELIEVED_SECONDS)
+
+    def holds(self, belief: Belief) -> bool:
+        """Tell whether nothing has changed since, and not for too long."""
+        return belief.stamp == self.stamp and time.monotonic() < belief.ends
 
     async def run(self) -> None:
         """Look for changes of other processes until cancelled."""

@@ -33,6 +33,7 @@ HARMLESS = frozenset(
         "order.cancelled",
         "order.failed",
         "order.placed",
+        "order.unfulfillable",
         "payment.cancelling",
         "payment.failed",
         "payment.mismatched",

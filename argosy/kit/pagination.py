@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -152,7 +152,7 @@ def decode_cursor(cursor: str, kinds: Sequence[type[Any]]) -> list[Any]:
         if not isinstance(values, list):
             raise TypeError
         return [_typed(value, kind) for value, kind in zip(values, kinds, strict=True)]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise invalid(["query", "cursor"], "must be a next_cursor of this list with this sort order") from error
 
 
@@ -166,4 +166,7 @@ def _typed(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever a lis
     )
     if not isinstance(typed, kind) or isinstance(typed, bool) or not is_storable:
         raise TypeError
-    return typed
+    if isinstance(typed, str):
+        typed.encode()  # half a surrogate pair is JSON, and no text
+    # A moment at the edge of the calendar may be none in UTC.
+    return typed.astimezone(UTC) if isinstance(typed, datetime) else typed

@@ -11,7 +11,7 @@ from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.web.csv import CSV, AsCsv, also_csv, attached
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -36,7 +36,9 @@ Paging = Annotated[PageQuery, Depends(page_query)]
 def asked_month(
     month: Annotated[
         str | None,
-        Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", examples=["2026-11"], description="UTC; this one, if left out."),
+        Query(
+            pattern="^[12][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"], description="UTC; this one, if left out."
+        ),
     ] = None,
 ) -> Month:
     """Read which month is wanted."""
@@ -54,8 +56,7 @@ class OrderSort(StrEnum):
 async def place_order(body: OrderCreate, principal: Buyer, session: Write, response: Response) -> OrderRead:
     """Order products, of one or several vendors, in one currency; each at its price of now."""
     order = await OrderService(session).place(principal, body)
-    tag(response, order.revision)
-    return OrderRead.of(order)
+    return tagged(response, OrderRead.of(order))
 
 
 @router.get("")
@@ -74,8 +75,7 @@ async def list_orders(
 async def get_order(order_id: UUID, principal: Reader, session: Read, response: Response) -> OrderRead:
     """Show an order."""
     order = await OrderReader(session).get(principal, order_id)
-    tag(response, order.revision)
-    return OrderRead.of(order)
+    return tagged(response, OrderRead.of(order))
 
 
 @router.get(
@@ -103,8 +103,7 @@ async def cancel_order(
 ) -> OrderRead:
     """Cancel an order that is not paid yet; what it took from a limited stock goes back."""
     order = await OrderService(session).cancel(principal, order_id, if_match)
-    tag(response, order.revision)
-    return OrderRead.of(order)
+    return tagged(response, OrderRead.of(order))
 
 
 @sales.get("")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
-from argosy.kit.web.etag import tag
+from argosy.kit.web.etag import tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -53,8 +53,7 @@ async def pay_order(
 ) -> OrderPayment:
     """Pay an order. It is `pending` until that is confirmed; while a payment is under way, asking again starts none."""
     order, payment = await paying.pay(principal, order_id, provider, body.payment_method if body else None)
-    tag(response, order.revision)
-    return OrderPayment.about(order, payment)
+    return tagged(response, OrderPayment.about(order, payment))
 
 
 @router.post(
@@ -66,8 +65,7 @@ async def pay_order(
 async def refund_order(order_id: UUID, principal: Buyer, paying: Paying, response: Response) -> OrderPayment:
     """Give an order back: it is `refunded`, and grants nothing any more, once the provider has returned the money."""
     order, payment = await paying.refund(principal, order_id)
-    tag(response, order.revision)
-    return OrderPayment.about(order, payment)
+    return tagged(response, OrderPayment.about(order, payment))
 
 
 @router.get("/{order_id}/payments", responses=problems(OrderNotFound))

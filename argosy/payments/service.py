@@ -9,6 +9,7 @@ from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.errors import invalid
 from argosy.kit.pagination import Listing, PageQuery
 from argosy.kit.principal import Principal
+from argosy.kit.schemas import no_nul
 from argosy.orders.errors import OrderNotFound, OrderStatusConflict
 from argosy.orders.models import Order
 from argosy.orders.service import OrderReader, OrderService
@@ -108,11 +109,14 @@ def read_notice(providers: Mapping[str, Provider], name: str, headers: Mapping[s
     if provider is None:
         raise PaymentProviderNotFound
     try:
-        return provider.read(headers, body)
+        notice = provider.read(headers, body)
+        for text in (notice.event_id, notice.kind):
+            no_nul(text).encode()  # what no database keeps cannot be known again
     except SignatureRefused as error:
         raise WebhookRefused(str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WebhookRefused("it cannot be read") from error
+    return notice
 
 
 async def forget_notices(session: WriteSession) -> None:

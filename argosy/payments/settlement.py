@@ -159,16 +159,27 @@ class Settlement:
         )
 
 
-class Withdrawal:
-    """Withdraws the payment of an order that was cancelled; a consumer of the outbox."""
+class Reversal:
+    """Undoes the payment of an order that comes to nothing; consumers of the outbox."""
 
     def __init__(self, poll: timedelta) -> None:
         self._poll = poll
 
-    async def handle(self, session: WriteSession, event: Event) -> None:
-        """Have the provider asked not to charge, if it has not yet."""
+    async def withdraw(self, session: WriteSession, event: Event) -> None:
+        """Have the provider asked not to charge for an order that was cancelled, if it has not yet."""
         settlement = Settlement(session, self._poll)
+        payment = await self._held(settlement, event)
+        if payment is not None and payment.status in {PaymentStatus.REQUESTED, PaymentStatus.PROCESSING}:
+            settlement.withdraw(payment, "order_cancelled")
+
+    async def give_back(self, session: WriteSession, event: Event) -> None:
+        """Have what was charged for an order refunded that cannot be fulfilled, unless it is already."""
+        settlement = Settlement(session, self._poll)
+        payment = await self._held(settlement, event)
+        if payment is not None and payment.status is PaymentStatus.SUCCEEDED:
+            settlement.give_back(payment, "order_unfulfillable")
+
+    async def _held(self, settlement: Settlement, event: Event) -> Payment | None:
         found = await settlement.payments.active(UUID(event.subject))
         held = await settlement.hold(found.id, found.order_id) if found else None
-        if held is not None and held[0].status in {PaymentStatus.REQUESTED, PaymentStatus.PROCESSING}:
-            settlement.withdraw(held[0], "order_cancelled")
+        return held[0] if held is not None else None

@@ -13,7 +13,7 @@ from argosy.payments.local.bank import LocalBank, own_certificate
 from argosy.payments.local.provider import LocalProvider, forget_webhooks
 from argosy.payments.provider import Provider
 from argosy.payments.service import forget_notices
-from argosy.payments.settlement import Withdrawal
+from argosy.payments.settlement import Reversal
 from argosy.payments.stripe import NAME as STRIPE
 from argosy.payments.stripe import StripeProvider
 from argosy.payments.worker import PaymentWorker
@@ -69,9 +69,10 @@ def wire(state: State, settings: Settings) -> None:
 
 def consumers(state: State) -> tuple[Consumer, ...]:
     """Return who acts on events."""
-    poll = timedelta(seconds=state.settings.payments.poll)
+    reversal = Reversal(timedelta(seconds=state.settings.payments.poll))
     return (
-        Consumer("payments.withdraw", "order.cancelled", Withdrawal(poll).handle),
+        Consumer("payments.withdraw", "order.cancelled", reversal.withdraw),
+        Consumer("payments.give_back", "order.unfulfillable", reversal.give_back),
         Consumer("payments.confirm", "order.paid", Confirmation(state.keys).handle),
     )
 

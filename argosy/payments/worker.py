@@ -5,9 +5,8 @@ called, and no transaction is open meanwhile. A call that may or may not have ha
 calls about the same payment as the same.
 """
 
-import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from argosy.kit.clock import now
@@ -29,7 +28,6 @@ from argosy.payments.settlement import SIGNAL, Settlement
 from argosy.payments.states import PaymentStatus
 from argosy.settings import PaymentsSettings
 
-AT_ONCE = 8
 LEASE = timedelta(seconds=60)  # longer than the calls of one attempt may take
 MAX_BACKOFF = 900.0
 TIMED_OUT = "timed_out"
@@ -48,36 +46,22 @@ class PaymentWorker:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await attend(self._database, SIGNAL, self.work)
-
-    async def work(self) -> datetime | None:
-        """Do all that is due; return when the next is."""
-        while True:
-            async with self._database.read() as session:
-                due = await PaymentRepository(session).due(AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for payment_id in due:
-                    group.create_task(self._attempt(payment_id))
-            if len(due) < AT_ONCE:
-                break
-        async with self._database.read() as session:
-            return await PaymentRepository(session).next_due()
+        await attend(self._database, SIGNAL, PaymentRepository, self._attempt)
 
     async def _attempt(self, payment_id: UUID) -> None:
-        payment = None
+        payment = await self._claim(payment_id)
+        if payment is None:
+            return
+        outcome: Intent | Refund | ProviderRefused | None = None
+        retry_after = None
         try:
-            payment = await self._claim(payment_id)
-            if payment is not None:
-                await self._apply(payment, await self._ask(payment))
+            outcome = await self._ask(payment)
         except ProviderRefused as refusal:
-            if payment is not None:
-                await self._apply(payment, refusal)
+            outcome = refusal
         except ProviderUnavailable as error:
-            if payment is not None:
-                log.warning("payment_provider_unavailable", payment_id=str(payment_id), error=str(error))
-                await self._apply(payment, None, error.retry_after)
-        except Exception:  # the claim runs out, and it is tried again
-            log.exception("payment_attempt_failed", payment_id=str(payment_id))
+            log.warning("payment_provider_unavailable", payment_id=str(payment_id), error=str(error))
+            retry_after = error.retry_after
+        await self._apply(payment, outcome, retry_after)
 
     async def _claim(self, payment_id: UUID) -> Payment | None:
         async with self._database.write() as session:
@@ -133,7 +117,7 @@ class PaymentWorker:
             return True
 
     async def _apply(
-        self, claimed: Payment, outcome: Intent | Refund | ProviderRefused | None, retry_after: float | None = None
+        self, claimed: Payment, outcome: Intent | Refund | ProviderRefused | None, retry_after: float | None
     ) -> None:
         async with self._database.write() as session:
             settlement = Settlement(session, self._poll)

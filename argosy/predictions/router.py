@@ -10,7 +10,7 @@ from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import requires
@@ -54,9 +54,7 @@ async def get_payload_logging(
 ) -> PayloadLoggingRead:
     """Show whether predictions are recorded, and how; whoever may see the model may know."""
     model = await ModelReader(session).get(principal, org, name)
-    shown = PayloadLoggingRead.of(await PredictionReader(session).get_logging(model))
-    tag(response, shown.revision)
-    return shown
+    return tagged(response, PayloadLoggingRead.of(await PredictionReader(session).get_logging(model)))
 
 
 @router.put("/payload-logging", responses=problems(PreconditionFailed))
@@ -71,9 +69,7 @@ async def set_payload_logging(
 ) -> PayloadLoggingRead:
     """Say whether predictions are recorded, and how; it holds within two seconds."""
     model = await ModelReader(session).get_writable(principal, org, name)
-    shown = PayloadLoggingRead.of(await PayloadLoggingService(session).set(model, body, if_match))
-    tag(response, shown.revision)
-    return shown
+    return tagged(response, PayloadLoggingRead.of(await PayloadLoggingService(session).set(model, body, if_match)))
 
 
 @router.get("/predictions")

@@ -10,7 +10,7 @@ from argosy.articles.cards import CardReader
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.money import Price
 from argosy.kit.pagination import CursorPage, Page, to_page
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -49,8 +49,7 @@ class ProductSort(StrEnum):
 async def create_product(body: ProductCreate, principal: Editor, service: Vending, response: Response) -> ProductRead:
     """Make a product over models of your organization: a draft, until you publish it."""
     product = await service.create(principal, body)
-    tag(response, product.revision)
-    return ProductRead.of(product)
+    return tagged(response, ProductRead.of(product))
 
 
 @router.get("", openapi_extra=FOR_ANYBODY)
@@ -75,8 +74,7 @@ async def get_product_facets(visitor: Visitor, session: Read, filters: Filters) 
 async def get_product(product_id: UUID, visitor: Visitor, session: Read, response: Response) -> ProductRead:
     """Show a product; drafts are shown to their vendor only."""
     product = await ProductReader(session).get(visitor, product_id)
-    tag(response, product.revision)
-    return ProductRead.of(product)
+    return tagged(response, ProductRead.of(product))
 
 
 @router.patch(
@@ -88,8 +86,7 @@ async def update_product(
 ) -> ProductRead:
     """Change a product; what was ordered stays as it was ordered."""
     product = await service.update(principal, product_id, body, if_match)
-    tag(response, product.revision)
-    return ProductRead.of(product)
+    return tagged(response, ProductRead.of(product))
 
 
 @router.delete("/{product_id}", status_code=204, responses=CHANGED | problems(ProductStatusConflict))
@@ -108,8 +105,7 @@ async def publish_product(
 ) -> ProductRead:
     """Put a product on sale; each of its models needs a card and a version that answers."""
     product = await service.publish(principal, product_id, if_match)
-    tag(response, product.revision)
-    return ProductRead.of(product)
+    return tagged(response, ProductRead.of(product))
 
 
 @router.post("/{product_id}/archive", responses=CHANGED | problems(ProductStatusConflict), dependencies=[Idempotent])
@@ -118,8 +114,7 @@ async def archive_product(
 ) -> ProductRead:
     """Take a product from sale: no list has it any more, and who knows its id still reads it."""
     product = await service.archive(principal, product_id, if_match)
-    tag(response, product.revision)
-    return ProductRead.of(product)
+    return tagged(response, ProductRead.of(product))
 
 
 @router.get("/{product_id}/prices", responses=ABSENT, openapi_extra=FOR_ANYBODY)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import uuid_utils
 from starlette.responses import Response
 
-from argosy.events.freshness import Freshness
+from argosy.events.freshness import BELIEVED_SECONDS, Freshness
 from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Scope
@@ -34,7 +34,6 @@ from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
 from argosy.signature.tensors import Batch
 
-BELIEVED_SECONDS = 30.0
 Which = tuple[str, str, str | None]
 ROUTE = "/api/v1/models/{org}/{name}/predict"
 INFER_ROUTE = "/v2/models/{org}/{name}/infer"
@@ -148,7 +147,7 @@ class FastPath:
             return None  # what is not held here has to be acquired
         try:
             access.lane.submit(call, None if head.timeout is None else deadline(head.timeout))
-        except Overloaded as error:
+        except ArgosyError as error:  # the queue is full, or the server that runs the model is known not to answer
             asyncio.get_running_loop().call_soon(call.deliver, call, error)
         return call
 

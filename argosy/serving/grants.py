@@ -40,6 +40,11 @@ class Spent(Protocol):
 class Grant(Protocol):
     """What a caller may use of one model."""
 
+    @property
+    def product_id(self) -> UUID | None:
+        """The product that is used next: of a call that fails, too, though it takes nothing of it."""
+        ...
+
     def take(self, calls: int, rows: int) -> Spent | TooManyRequests | None:
         """Take from what this process holds; the refusal, where that is known, or None: it has to be acquired."""
         ...

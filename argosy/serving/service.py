@@ -211,7 +211,8 @@ class ServingService:
 
     def failed(self, principal: Principal, target: Target, status: int) -> None:
         """Meter a call that a version did not answer, by the HTTP status of the error."""
-        self._meter.failed(principal, target.model_id, target.model, target.number, status)
+        product_id = None if target.grant is None else target.grant.product_id
+        self._meter.failed(principal, target.model_id, target.model, target.number, status, product_id)
 
     async def lane(self, target: Target) -> AnyLane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""

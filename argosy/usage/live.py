@@ -16,6 +16,7 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.sse import ServerSentEvent
 
+from argosy.events.freshness import Freshness
 from argosy.kit.clock import now, today
 from argosy.kit.db.session import Database
 from argosy.kit.db.tenancy import Actor
@@ -30,8 +31,6 @@ from argosy.usage.service import Amounts, Counts, UsageReader
 EVERY_SECONDS = 1.0
 RETRY_MS = 3000
 MOST_STREAMS, MOST_EXPORTS = 10, 2
-# A credential can also run out, which is no event.
-BELIEVED_SECONDS = 30.0
 # What a process that crashed left behind may be counted a while after its day.
 LOOK_BACK = timedelta(days=1)
 RESUMED_WITHIN = timedelta(days=7)
@@ -69,8 +68,8 @@ class UsageStream:
         self._request = request
         self._state = request.app.state
         self._principal = principal
-        self._stamp: int = self._state.fast.freshness.stamp
-        self._ends = time.monotonic() + BELIEVED_SECONDS
+        self._freshness: Freshness = self._state.fast.freshness
+        self._belief = self._freshness.belief()
         self._before: Counts | None = None
         self._read = 0.0
 
@@ -111,14 +110,13 @@ class UsageStream:
 
     async def _look_again(self) -> None:
         """Look at the caller again when anything has changed."""
-        stamp: int = self._state.fast.freshness.stamp
-        if stamp == self._stamp and time.monotonic() < self._ends:
+        if self._freshness.holds(self._belief):
             return
-        ends = time.monotonic() + BELIEVED_SECONDS
+        belief = self._freshness.belief()
         principal = await identified(self._request)
         if not principal.may(Scope.USAGE_READ):
             raise Forbidden(f"this needs the scope {Scope.USAGE_READ}")
-        self._principal, self._stamp, self._ends = principal, stamp, ends
+        self._principal, self._belief = principal, belief
 
     async def _counts(self, since: date) -> Counts:
         database: Database = self._state.database

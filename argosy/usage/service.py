@@ -141,9 +141,11 @@ class Meter:
         """Note calls, before their answers leave."""
         self._journal.append(entries)
 
-    def failed(self, principal: Principal, model_id: UUID, model: str, version: int, status: int) -> None:
+    def failed(
+        self, principal: Principal, model_id: UUID, model: str, version: int, status: int, product_id: UUID | None
+    ) -> None:
         """Note a call that a version did not answer, before the error leaves."""
-        entry = self.entry(principal, model_id, model, version, 0, Failure.of(status))
+        entry = self.entry(principal, model_id, model, version, 0, Failure.of(status), product_id)
         try:
             self.record(entry)
         except OSError as error:

@@ -15,8 +15,10 @@ from fastapi import FastAPI
 from argosy.serving import breaker
 from argosy.settings import Settings
 from tests.deployments.test_traffic import BODY, MODEL, PATH, SAMPLE, deploy, two_versions
+from tests.entitlements.test_quota import settled
 from tests.serving.test_fast_path import call
 from tests.support.callers import Caller
+from tests.support.entitlements import granted, with_key
 from tests.support.models import sums
 from tests.support.servers import ServerProcess
 
@@ -191,3 +193,14 @@ async def test_addresses_that_must_not_be_called_are_not(owner: Caller) -> None:
     for url in ("http://169.254.169.254", "http://10.0.0.1:8000", "https://user:word@example.com", "file:///etc"):
         refused = await deploy(owner, backend={"url": url, "model": "total"})
         assert (refused.status_code, refused.json()["type"]) == (422, "urn:argosy:problem:target-refused"), url
+
+
+async def test_with_a_key_a_customer_is_told_the_same_and_nothing_is_spent(owner: Caller, stranger: Caller) -> None:
+    found = await granted(owner, stranger, {"period": "month", "calls": 50})
+    async with Other(lambda _: (503, {})).serving() as other:
+        backend = {"url": other.url, "model": "sizes", "retries": 0}
+        assert (await owner.put("/models/owner/sizes/deployment", json={"backend": backend})).status_code == 200
+        answers = [await with_key(stranger) for _ in range(12)]
+    kinds = {(answer.status_code, answer.json()["type"]) for answer in answers}
+    assert kinds == {(503, "urn:argosy:problem:backend-unavailable")}
+    await settled(stranger, found, 0)

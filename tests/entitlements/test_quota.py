@@ -130,6 +130,49 @@ async def test_what_is_held_goes_back_at_a_stop(app: FastAPI, owner: Caller, str
     assert await used(stranger, found) == 1
 
 
+def slowed(monkeypatch: pytest.MonkeyPatch, name: str) -> asyncio.Event:
+    """Have the ledger's answer come a while after its commit; the event tells of the commit."""
+    committed, act = asyncio.Event(), getattr(ledger.Ledger, name)
+
+    async def slow(*asked: Any) -> Any:
+        found = await act(*asked)
+        committed.set()
+        await asyncio.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(ledger.Ledger, name, slow)
+    return committed
+
+
+async def test_what_was_leased_for_a_caller_who_has_gone_is_not_lost(
+    owner: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await granted(owner, stranger, {"period": "month", "calls": 10_000})
+    committed = slowed(monkeypatch, "lease")
+    call = asyncio.create_task(stranger.post(PREDICT, json=ROW))
+    await committed.wait()
+    call.cancel()
+    await asyncio.wait({call})
+    assert call.cancelled()
+    await settled(stranger, found, 0)
+
+
+async def test_a_stop_while_it_is_put_back_puts_it_back_once(
+    app: FastAPI, owner: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await granted(owner, stranger, {"period": "month", "calls": 96, "rows": 96})
+    for _ in range(4):
+        assert (await with_key(stranger)).status_code == 200
+    (held,) = app.state.grants._busy
+    committed = slowed(monkeypatch, "put_back")
+    settling = asyncio.create_task(held.settle(everything=True))
+    await committed.wait()
+    settling.cancel()
+    await asyncio.wait({settling})
+    await app.state.grants._close()
+    assert await used(stranger, found) == 4
+
+
 async def test_two_entitlements_are_used_up_one_after_the_other(owner: Caller, stranger: Caller) -> None:
     first = await granted(owner, stranger, {"period": "month", "calls": 3})
     second = await granted(owner, stranger, {"period": "month", "calls": 4})
@@ -160,6 +203,21 @@ async def test_an_upgrade_counts_at_once(owner: Caller, stranger: Caller) -> Non
     changed = await owner.patch(f"/entitlements/{found['id']}", json={"plan": {"period": "month", "calls": 4}})
     assert changed.status_code == 200
     assert [(await with_key(stranger)).status_code for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_call_that_waits_goes_on_in_the_period_of_the_new_plan(
+    owner: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "PATIENCE_SECONDS", 20.0)
+    found = await granted(owner, stranger, {"period": "year", "calls": 1})
+    assert (await with_key(stranger)).status_code == 200
+    waiting = asyncio.create_task(stranger.post(PREDICT, json=ROW))
+    await asyncio.sleep(0.5)
+    changed = await owner.patch(f"/entitlements/{found['id']}", json={"plan": {"period": "day", "calls": 9}})
+    assert changed.status_code == 200
+    answers = await asyncio.gather(waiting, stranger.post(PREDICT, json=ROW))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    await settled(stranger, found, 2)
 
 
 async def test_the_rate_of_the_plan_holds(owner: Caller, stranger: Caller) -> None:

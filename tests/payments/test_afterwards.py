@@ -5,14 +5,18 @@ from datetime import timedelta
 from email.message import EmailMessage
 from uuid import UUID
 
+import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from argosy.events.models import Event
 from argosy.kit.clock import now
+from argosy.kit.db.session import ReadSession
 from argosy.orders.models import Order
+from argosy.payments.attending import attend
 from argosy.payments.expiry import Expiry
 from argosy.payments.models import Payment
+from argosy.products.models import Product
 from tests.support.callers import Caller
 from tests.support.mail import idle, mailbox
 from tests.support.payments import another, paid, payment_becomes, placed
@@ -57,6 +61,43 @@ async def test_a_payment_that_is_never_answered_is_cancelled(app: FastAPI, vendo
     failed = await payment_becomes(buyer, order, "failed")
     assert failed["failure"]["code"] == "timed_out"
     await paid(buyer, order)
+
+
+async def test_what_was_paid_for_a_product_that_is_gone_is_given_back(
+    app: FastAPI, vendor: Caller, buyer: Caller
+) -> None:
+    order = await placed(vendor, buyer)
+    async with app.state.database.write() as session:  # as when its vendor's organization is deleted
+        await session.execute(delete(Product).where(Product.id == UUID(order["items"][0]["product_id"])))
+    await paid(buyer, order, status="refunded")
+    payment = await payment_becomes(buyer, order, "refunded")
+    assert payment["failure"]["code"] == "order_unfulfillable"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_fails_holds_up_nothing_else(app: FastAPI) -> None:
+    done = asyncio.Event()
+
+    class Two:
+        def __init__(self, _: ReadSession) -> None:
+            pass
+
+        async def due(self, _: int) -> list[str]:
+            return [] if done.is_set() else ["wrong", "right"]
+
+        async def next_due(self) -> None:
+            return None
+
+    async def do(key: str) -> None:
+        if key == "wrong":
+            raise RuntimeError(key)
+        await asyncio.sleep(0.01)
+        done.set()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        attending = group.create_task(attend(app.state.database, "test", Two, do))
+        await done.wait()
+        attending.cancel()
 
 
 async def test_a_paid_order_is_confirmed_by_one_mail(app: FastAPI, vendor: Caller, buyer: Caller) -> None:

@@ -1,6 +1,7 @@
 """Paying orders: a confirmation comes later, each order is charged once, and money has an order to pay for."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,18 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
+from argosy.app import create_app
 from argosy.events.models import Event
 from argosy.payments.local.models import LocalIntent, LocalWebhook
 from argosy.payments.models import Payment
 from argosy.payments.provider import IntentStatus
 from argosy.payments.states import PaymentStatus
+from argosy.settings import PaymentsSettings
 from tests.support.callers import Caller
 from tests.support.payments import another, becomes, paid, payment_becomes, payments, placed
 from tests.support.products import PLAN
+from tests.support.settings import make_settings
+from tests.support.stripe import KEY, WEBHOOK_SECRET
 
 
 async def told(app: FastAPI, prefix: str) -> list[str]:
@@ -183,3 +188,16 @@ async def buyer_pays_unseen(session: Any, buyer: Caller, order: dict[str, Any]) 
             status=IntentStatus.SUCCEEDED,
         )
     )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("provider", ["local", "stripe"])
+async def test_a_server_whose_payments_move_no_money_says_so(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], provider: str
+) -> None:
+    values = {"provider": provider, "stripe_key": KEY, "stripe_webhook_secrets": [WEBHOOK_SECRET]}
+    chosen = PaymentsSettings.model_validate(values)
+    app = create_app(make_settings(tmp_path / "data", database_url, payments=chosen))
+    async with app.router.lifespan_context(app):
+        pass
+    assert ("payments_move_no_money" in capsys.readouterr().err) is (provider == "local")

@@ -75,6 +75,9 @@ async def test_what_is_not_signed_a_moment_ago_is_refused(
         await deliver(app, http, b"not json"),
         await deliver(app, http, b'{"id": 1}'),
         await deliver(app, http, b"[]"),
+        await deliver(app, http, body, age=-(10**400)),
+        await deliver(app, http, b"[" * 100_000),
+        *[await deliver(app, http, message(order, bad)) for bad in ("\ud800", "\0")],
     ]
     assert {(one.status_code, one.json()["type"]) for one in refused} == {(400, "urn:argosy:problem:webhook-refused")}
     assert await status(buyer, order) == "pending"

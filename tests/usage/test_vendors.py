@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from argosy.kit.db.tenancy import NOBODY, Actor
 from argosy.usage.models import UsageRecord
 from tests.support.callers import Caller, actor
-from tests.support.entitlements import bought, with_key
+from tests.support.entitlements import PREDICT, bought, with_key
 from tests.support.products import published, served
 from tests.support.statements import explain, reads_whole, statements
 from tests.usage.test_counting import counted, entry
@@ -133,6 +133,18 @@ async def test_real_calls_reach_both_sides(app: FastAPI, owner: Caller, stranger
     path = f"/usage?group_by=product&product={entitlement['product_id']}"
     assert (await counted(stranger, 3, path))["calls"] == 3
     assert (await counted(owner, 3, f"{path}&as=vendor"))["rows"] == 3
+
+
+async def test_calls_that_fail_are_counted_under_the_product_too(app: FastAPI, owner: Caller, stranger: Caller) -> None:
+    entitlement = await bought(app, owner, stranger, {"period": "month", "calls": 1})
+    wrong = {"rows": [{"width": "wide", "height": 1.0}]}
+    asked_twice = [await with_key(stranger, wrong), await stranger.post(PREDICT, json=wrong)]
+    statuses = [answer.status_code for answer in (*asked_twice, *[await with_key(stranger) for _ in range(4)])]
+    assert statuses == [422, 422, 200, 429, 429, 429]
+    path = f"/usage?group_by=product&product={entitlement['product_id']}"
+    for caller, side in ((stranger, path), (owner, f"{path}&as=vendor")):
+        found = await counted(caller, 6, side)
+        assert (found["calls"], found["refused"], found["errors"]) == (1, 2, 3)
 
 
 async def test_a_vendor_among_many_is_found_by_an_index(

@@ -1,13 +1,24 @@
 """ETag and If-Match (RFC 9110): the revision of a row, so that an update does not overwrite one it has not seen."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Header
 from starlette.responses import Response
 
 from argosy.kit.errors import PreconditionFailed, invalid
 
+
+class Revised(Protocol):
+    """What is shown with its revision."""
+
+    @property
+    def revision(self) -> int:
+        """Which one it is."""
+        ...
+
+
+R = TypeVar("R", bound=Revised)
 _ETAG = re.compile(r'^\s*(?:W/)?"([^"]*)"\s*$')
 
 
@@ -38,6 +49,12 @@ def precondition(
 def tag(response: Response, revision: int) -> None:
     """Give a response the ETag of a revision."""
     response.headers["ETag"] = f'"{revision}"'
+
+
+def tagged(response: Response, shown: R) -> R:
+    """Return what is shown, its response given the ETag of its revision."""
+    tag(response, shown.revision)
+    return shown
 
 
 IfMatch = Annotated[Precondition, Depends(precondition)]

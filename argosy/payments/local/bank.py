@@ -9,7 +9,7 @@ import json
 import ssl
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import httpx2
 
@@ -25,7 +25,6 @@ from argosy.payments.provider import IntentStatus, RefundStatus
 from argosy.payments.signatures import sign
 from argosy.settings import NetworkSettings
 
-AT_ONCE = 8
 SEND_SECONDS = 10.0
 LEASE = timedelta(seconds=30)
 MAX_BACKOFF = 3600.0
@@ -51,28 +50,12 @@ class LocalBank:
         async with httpx2.AsyncClient(
             timeout=SEND_SECONDS, trust_env=False, verify=self._tls or ssl.create_default_context()
         ) as self._client:
-            await attend(self._database, SIGNAL, self.work)
-
-    async def work(self) -> datetime | None:
-        """Do all that is due; return when the next is."""
-        while True:
-            async with self._database.read() as session:
-                due = await WebhookRepository(session).due(AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for webhook_id in due:
-                    group.create_task(self._deliver(webhook_id))
-            if len(due) < AT_ONCE:
-                break
-        async with self._database.read() as session:
-            return await WebhookRepository(session).next_due()
+            await attend(self._database, SIGNAL, WebhookRepository, self._deliver)
 
     async def _deliver(self, webhook_id: str) -> None:
-        try:
-            body = await self._claim(webhook_id)
-            if body is not None:
-                await self._noted(webhook_id, taken=await self._send(body))
-        except Exception:  # the claim runs out, and it is tried again
-            log.exception("local_webhook_failed", webhook_id=webhook_id)
+        body = await self._claim(webhook_id)
+        if body is not None:
+            await self._noted(webhook_id, taken=await self._send(body))
 
     async def _claim(self, webhook_id: str) -> bytes | None:
         """Let happen what a message tells, and return it."""

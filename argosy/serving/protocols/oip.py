@@ -4,9 +4,10 @@
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from argosy.kit.db.session import Database
 from argosy.kit.errors import Invalid, Unavailable
@@ -41,6 +42,23 @@ Name = Annotated[str, Path(max_length=63, description="A model.")]
 Org = Annotated[str, Path(max_length=63, description="Slug of its organization; the caller's if left out.")]
 HeaderLength = Annotated[str | None, Header(alias=HEADER_LENGTH)]
 Version = Annotated[str, Path(max_length=63, description="A number, or an alias.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a call is made: its JSON's length where more follows it, how long it waits, and whom it stays with."""
+
+    length: str | None
+    within: int | None
+    session_id: str | None
+
+
+async def manner(length: HeaderLength = None, within: Within = None, session_id: SessionId = None) -> Manner:
+    """Read the headers of a call."""
+    return Manner(length, within, session_id)
+
+
+How = Annotated[Manner, Depends(manner)]
 
 
 class Live(Schema):
@@ -101,63 +119,33 @@ async def oip_version_ready_of(principal: Consumer, request: Request, org: Org, 
 
 
 @router.post("/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
-async def oip_infer(
-    principal: Consumer,
-    request: Request,
-    name: Name,
-    length: HeaderLength = None,
-    within: Within = None,
-    session_id: SessionId = None,
-) -> Response:
+async def oip_infer(principal: Consumer, request: Request, name: Name, how: How) -> Response:
     """Run the live version."""
-    return await _infer(request, principal, None, name, None, length, within, session_id)
+    return await _infer(request, principal, None, name, None, how)
 
 
 @router.post(
     "/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
 )
-async def oip_version_infer(
-    principal: Consumer,
-    request: Request,
-    name: Name,
-    version: Version,
-    length: HeaderLength = None,
-    within: Within = None,
-    session_id: SessionId = None,
-) -> Response:
+async def oip_version_infer(principal: Consumer, request: Request, name: Name, version: Version, how: How) -> Response:
     """Run a version."""
-    return await _infer(request, principal, None, name, version, length, within, session_id)
+    return await _infer(request, principal, None, name, version, how)
 
 
 @router.post("/{org}/{name}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY)
-async def oip_infer_of(
-    principal: Consumer,
-    request: Request,
-    org: Org,
-    name: Name,
-    length: HeaderLength = None,
-    within: Within = None,
-    session_id: SessionId = None,
-) -> Response:
+async def oip_infer_of(principal: Consumer, request: Request, org: Org, name: Name, how: How) -> Response:
     """Run the live version of an organization's model."""
-    return await _infer(request, principal, org, name, None, length, within, session_id)
+    return await _infer(request, principal, org, name, None, how)
 
 
 @router.post(
     "/{org}/{name}/versions/{version}/infer", response_class=Response, responses=REFUSED | _ANSWER, openapi_extra=_BODY
 )
 async def oip_version_infer_of(
-    principal: Consumer,
-    request: Request,
-    org: Org,
-    name: Name,
-    version: Version,
-    length: HeaderLength = None,
-    within: Within = None,
-    session_id: SessionId = None,
+    principal: Consumer, request: Request, org: Org, name: Name, version: Version, how: How
 ) -> Response:
     """Run a version of an organization's model."""
-    return await _infer(request, principal, org, name, version, length, within, session_id)
+    return await _infer(request, principal, org, name, version, how)
 
 
 @router.get("/{name}")
@@ -208,21 +196,14 @@ async def _metadata(
 
 
 async def _infer(
-    request: Request,
-    principal: Principal,
-    org: str | None,
-    name: str,
-    version: str | None,
-    length: str | None,
-    within: int | None,
-    session_id: str | None,
+    request: Request, principal: Principal, org: str | None, name: str, version: str | None, how: Manner
 ) -> Response:
     plane = _plane(request)
-    target = await plane.find(principal, org, name, version, session_id)
+    target = await plane.find(principal, org, name, version, how.session_id)
     form = await plane.form(target, _shown(org, name))
     with plane.counted(principal, target), refusals():
-        batch, wanted = form.read(await request.body(), length, request.app.state.settings.limits.rows)
-        outputs = await plane.run(principal, target, batch, within)
+        batch, wanted = form.read(await request.body(), how.length, request.app.state.settings.limits.rows)
+        outputs = await plane.run(principal, target, batch, how.within)
     body, header_length = wanted.body(outputs)
     if header_length is None:
         return Response(body, media_type="application/json")

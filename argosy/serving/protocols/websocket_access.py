@@ -1,11 +1,11 @@
 """Who is on a connection and which version answers; looked at again whenever either may have changed."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from argosy.events.freshness import Belief, Freshness
 from argosy.kit import context
 from argosy.kit.errors import Forbidden, NotFound, Unauthenticated
 from argosy.kit.principal import Principal, Scope
@@ -18,8 +18,6 @@ from argosy.signature.errors import InvalidInput
 from argosy.signature.parse import strict_json
 
 FIRST_MESSAGE_SECONDS = 10.0
-# A credential can also run out, which is no event.
-BELIEVED_SECONDS = 30.0
 LOST = (Unauthenticated, Forbidden, NotFound)
 FIRST_MESSAGE = 'send credentials in a header, or {"authorization": "Bearer …"} as the first message'
 
@@ -45,12 +43,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was looked up, the stamp of everything it rests on, and until when it is believed."""
+    """What was looked up, and until when it is believed."""
 
     principal: Principal
     target: Target
-    stamp: int
-    ends: float
+    belief: Belief
 
 
 class Access:
@@ -58,6 +55,7 @@ class Access:
 
     def __init__(self, socket: WebSocket, asked: Asked, credentials: Credentials) -> None:
         self._state = socket.app.state
+        self._freshness: Freshness = self._state.fast.freshness
         self._asked = asked
         self._credentials = credentials
         self._looking = asyncio.Lock()
@@ -80,10 +78,10 @@ class Access:
         await entrance.admit(principal, predicts=True)
 
     def _holds(self, known: Known | None) -> bool:
-        return known is not None and known.stamp == self._state.fast.freshness.stamp and time.monotonic() < known.ends
+        return known is not None and self._freshness.holds(known.belief)
 
     async def _look(self) -> Known:
-        stamp, ends = self._state.fast.freshness.stamp, time.monotonic() + BELIEVED_SECONDS
+        belief = self._freshness.belief()
         entrance: Entrance = self._state.entrance
         principal = await entrance.identify(self._credentials)
         context.identify(principal)
@@ -91,7 +89,7 @@ class Access:
         serving: ServingService = self._state.serving
         asked = self._asked
         target = await serving.resolve(principal, asked.org, asked.name, asked.version, asked.alias)
-        return Known(principal, target, stamp, ends)
+        return Known(principal, target, belief)
 
 
 async def admitted(socket: WebSocket, asked: Asked) -> Access:
