@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argosy.demo.trade import Bargain, Side
 
 COLUMNS = ("model", "estimator", "pushed as", "metric", "probes", "rows", "worst diff.", "ms a call")
-STATEMENT_COLUMNS = ("usage of", "as", "product", "calls", "rows", "quota", "order", "total")
+STATEMENT_COLUMNS = ("statement of", "as", "month", "product", "calls", "rows", "quota", "order", "total")
 
 
 def demo(
@@ -70,7 +70,7 @@ def _walk(server: RunningServer, started: float) -> None:
 
 
 def _show_bargain(bargain: "Bargain") -> None:
-    show([_statement(bargain, side) for side in bargain.sides], False, STATEMENT_COLUMNS)
+    show([_statement(side) for side in bargain.sides], False, STATEMENT_COLUMNS)
     say(
         f"Sold: {bargain.product.name} for {bargain.order.total}; paid after {bargain.seconds:.1f} s, when the local"
         " provider's signed webhook said so."
@@ -78,16 +78,18 @@ def _show_bargain(bargain: "Bargain") -> None:
     say(f"The customer's own key: 404 before, {bargain.calls} answers, then {bargain.refusal}")
 
 
-def _statement(bargain: "Bargain", side: "Side") -> dict[str, object]:
+def _statement(side: "Side") -> dict[str, object]:
+    (item,) = side.statement.items
     figures = (
         side.organization,
         side.role,
-        bargain.product.name,
-        side.calls,
-        side.rows,
-        f"{bargain.product.plan.calls} calls a {bargain.product.plan.period}",
-        side.status,
-        str(side.total),
+        side.statement.month,
+        item.name,
+        item.calls,
+        item.rows,
+        f"{item.quota.calls} calls a {item.period}",
+        side.statement.status,
+        str(item.total),
     )
     return dict(zip(STATEMENT_COLUMNS, figures, strict=True))
 

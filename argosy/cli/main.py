@@ -21,7 +21,9 @@ class Commands(LazyGroup):
         "alias": Lazy("argosy.cli.aliases", "alias", "Aliases of a model."),
         "articles": Lazy("argosy.cli.articles", "articles", "Articles and models' cards, in Markdown."),
         "products": Lazy("argosy.cli.products", "products", "Products: models on sale, and your own offerings."),
-        "orders": Lazy("argosy.cli.orders", "orders", "Orders: place, pay, cancel and refund them."),
+        "orders": Lazy(
+            "argosy.cli.orders", "orders", "Orders: place, pay, cancel and refund them, and their statements."
+        ),
         "entitlements": Lazy("argosy.cli.entitlements", "entitlements", "What may be called within which quota."),
         "sales": Lazy("argosy.cli.orders", "sales", "List what your organization sold."),
         "keys": Lazy("argosy.cli.keys", "keys", "API keys."),

@@ -1,15 +1,18 @@
 """`argosy orders` and `argosy sales`."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from argosy.cli.console import JsonOption, OrganizationOption, YesOption, pairs, plain, say, session, show, sure
-from argosy.client.trade import Order, Payment, Sale
+from argosy.cli.products import granted
+from argosy.client.trade import Order, Payment, Plan, Sale, StatementItem
 
-orders = typer.Typer(help="Orders: place, pay, cancel and refund them.", no_args_is_help=True)
+orders = typer.Typer(help="Orders: place, pay, cancel and refund them, and their statements.", no_args_is_help=True)
 COLUMNS = ("id", "status", "total", "items", "created_at")
 PAYMENT_COLUMNS = ("id", "status", "amount", "provider", "payment_method", "failure", "created_at")
+STATEMENT_COLUMNS = ("product", "vendor", "quantity", "quota", "calls", "rows", "price", "total")
 SALE_COLUMNS = ("order_id", "customer", "name", "quantity", "total", "status", "created_at")
 OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 StatusOption = Annotated[str | None, typer.Option(help="Only with this status, such as pending or fulfilled.")]
@@ -89,6 +92,21 @@ def list_payments(order_id: OrderId, org: OrganizationOption = None, json: JsonO
         show(found if json else [_payment(one) for one in found], json, PAYMENT_COLUMNS)
 
 
+@orders.command("statement")
+def show_statement(
+    order_id: OrderId,
+    month: Annotated[datetime | None, typer.Option(formats=["%Y-%m"], help="UTC; this one, if left out.")] = None,
+    org: OrganizationOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what was used in a month of what an order bought; to its vendor, of what it sold."""
+    with session(org) as client:
+        found = client.order_statement(order_id, month)
+        show(found if json else [_statement_item(item) for item in found.items], json, STATEMENT_COLUMNS)
+        if not json:
+            say(f"{found.month}: {found.calls} calls, {found.rows} rows; {found.total}, {found.status}")
+
+
 def sales(status: StatusOption = None, org: OrganizationOption = None, json: JsonOption = False) -> None:
     """List what your organization sold, newest first."""
     with session(org) as client:
@@ -115,6 +133,12 @@ def _line(order: Order) -> dict[str, Any]:
 def _payment(payment: Payment) -> dict[str, Any]:
     failure = payment.failure.code if payment.failure else None
     return {**plain(payment), "amount": str(payment.amount), "failure": failure}
+
+
+def _statement_item(item: StatementItem) -> dict[str, Any]:
+    quota = Plan(period=item.period, calls=item.quota.calls, rows=item.quota.rows)
+    shown = {"product": item.name, "quota": granted(quota), "price": str(item.price), "total": str(item.total)}
+    return {**plain(item), **shown}
 
 
 def _sale(sale: Sale) -> dict[str, Any]:

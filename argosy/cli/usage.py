@@ -9,17 +9,21 @@ import typer
 from argosy.cli.console import JsonOption, done, say, session, show, show_json
 from argosy.client.usage import UsageRow
 
-COLUMNS = ("principal_id", "model", "version", "product_id", "day")
+COLUMNS = ("principal_id", "customer", "model", "version", "product_id", "day")
 FIGURES = ("calls", "rows", "refused", "errors", "p50_ms", "p95_ms", "p99_ms")
 DAY = ["%Y-%m-%d"]
 
 
 def usage(
-    by: Annotated[list[str] | None, typer.Option(help="key, model, version, product or day; repeat it.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="key, model, version, product or day, or customer as a vendor; repeat it.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="`name` or `organization/name`.")] = None,
     version: Annotated[int | None, typer.Option(help="Only of versions with this number.", min=1)] = None,
     key: Annotated[str | None, typer.Option(help="Only of this API key, client or user, by id.")] = None,
     product: Annotated[str | None, typer.Option(help="Only under this product, by id.")] = None,
+    as_vendor: Annotated[bool, typer.Option("--as-vendor", help="What others used of your products.")] = False,
+    customer: Annotated[str | None, typer.Option(help="Only of this organization, by slug; with --as-vendor.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=DAY, help="First day, UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=DAY, help="Last day, UTC.")] = None,
     sort: Annotated[
@@ -28,9 +32,10 @@ def usage(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Save it as CSV instead.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what your organization used: calls, rows, errors and estimated latency."""
+    """Show what your organization used, or others of its products: calls, rows, errors and estimated latency."""
     days = {"since": since.date() if since else None, "until": until.date() if until else None}
     only: dict[str, Any] = {"version": version, "key": key, "product": product, "sort": sort, **days}
+    only |= {"as_vendor": as_vendor, "customer": customer}
     with session() as client:
         only["model"] = client.full_name(model) if model else None
         if output is not None:

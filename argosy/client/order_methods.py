@@ -1,12 +1,13 @@
 """What a client does about orders, their payments and sales."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import date
 from uuid import UUID
 
 from argosy.client import orders
 from argosy.client.requests import given
 from argosy.client.running import AsyncRunner, Runner
-from argosy.client.trade import Order, OrderPayment, Payment, Sale
+from argosy.client.trade import Order, OrderPayment, Payment, Sale, Statement
 
 
 class OrderMethods(Runner):
@@ -43,6 +44,10 @@ class OrderMethods(Runner):
     def order_payments(self, order_id: object) -> Iterator[Payment]:
         """List the attempts to pay an order, newest first, with why they failed."""
         return self._each(self._list(orders.at(order_id, "payments"), Payment))
+
+    def order_statement(self, order_id: object, month: str | date | None = None) -> Statement:
+        """Show what was used of an order in a month, such as `2026-11`, or this one; to a vendor its items alone."""
+        return self.send(orders.statement(order_id, month))
 
     def sales(self, status: str | None = None, *, sort: str | None = None) -> Iterator[Sale]:
         """List what your organization sold, newest first: one line for each item of an order."""
@@ -88,6 +93,10 @@ class AsyncOrderMethods(AsyncRunner):
     def order_payments(self, order_id: object) -> AsyncIterator[Payment]:
         """List the attempts to pay an order, newest first, with why they failed."""
         return self._each(self._list(orders.at(order_id, "payments"), Payment))
+
+    async def order_statement(self, order_id: object, month: str | date | None = None) -> Statement:
+        """Show what was used of an order in a month, such as `2026-11`, or this one; to a vendor its items alone."""
+        return await self.send(orders.statement(order_id, month))
 
     def sales(self, status: str | None = None, *, sort: str | None = None) -> AsyncIterator[Sale]:
         """List what your organization sold, newest first: one line for each item of an order."""

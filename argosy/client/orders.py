@@ -1,11 +1,12 @@
 """The calls about orders."""
 
 from collections.abc import Mapping
+from datetime import date
 from uuid import UUID
 
 from argosy.client.requests import Call, expecting, given, once, parsed, under
 from argosy.client.results import CursorPage
-from argosy.client.trade import Order, OrderPayment, Payment
+from argosy.client.trade import Order, OrderPayment, Payment, Statement
 
 
 def place(quantities: Mapping[str, int] | Mapping[UUID, int]) -> Call[Order]:
@@ -33,6 +34,12 @@ def cancel(order_id: object, revision: int | None) -> Call[Order]:
 def refund(order_id: object) -> Call[OrderPayment]:
     """Give an order back."""
     return Call("POST", at(order_id, "refund"), parsed(OrderPayment), headers=once())
+
+
+def statement(order_id: object, month: str | date | None) -> Call[Statement]:
+    """Show the statement of an order for a month, or for the month of a day."""
+    params = given(month=f"{month:%Y-%m}" if isinstance(month, date) else month)
+    return Call("GET", at(order_id, "statement"), parsed(Statement), params=params)
 
 
 def latest_payment(order_id: object) -> Call[Payment | None]:

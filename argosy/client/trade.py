@@ -1,6 +1,6 @@
-"""What the API says of products, orders, payments, sales and entitlements."""
+"""What the API says of products, orders, their payments and statements, sales and entitlements."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import Field
@@ -132,6 +132,42 @@ class Sale(Result):
     total: Money
     status: str
     created_at: datetime
+
+
+class StatementQuota(Result):
+    """How much an order bought for each period; None where there is no bound."""
+
+    calls: int | None = None
+    rows: int | None = None
+
+
+class StatementItem(Result):
+    """Some of one product, and what was used of it in the month, by the quota of this order alone."""
+
+    product_id: UUID | None = None
+    name: str
+    vendor: str
+    quantity: int
+    period: str
+    quota: StatementQuota
+    calls: int
+    rows: int
+    price: Money
+    total: Money
+
+
+class Statement(Result):
+    """A month of an order; a vendor sees its own items, and their sum."""
+
+    order_id: UUID
+    status: str
+    month: str
+    since: date
+    until: date
+    items: list[StatementItem]
+    calls: int
+    rows: int
+    total: Money
 
 
 class CoveredModel(Result):

@@ -41,9 +41,10 @@ class Figures(Result):
 
 
 class UsageRow(Figures):
-    """What one group used."""
+    """What one group used; `customer` is there for a vendor, `principal_id` for a customer."""
 
     principal_id: UUID | None = None
+    customer: str | None = None
     model: str | None = None
     version: int | None = None
     product_id: UUID | None = None
@@ -66,12 +67,16 @@ def asked(
     version: int | None = None,
     key: object = None,
     product: object = None,
+    as_vendor: bool = False,
+    customer: str | None = None,
     sort: str | None = None,
 ) -> Json:
     """Return what is asked of usage, as the API reads it."""
+    side = {"as": "vendor"} if as_vendor else {}
     days = {"since": text(since), "until": text(until)}
     ids = {"key": text(key), "product": text(product)}
-    return given(group_by=list(group_by) or None, model=model, version=version, sort=sort, **days, **ids)
+    only = {"model": model, "version": version, "customer": customer, "sort": sort}
+    return given(group_by=list(group_by) or None, **side, **days, **ids, **only)
 
 
 def get_usage(params: Json, cursor: str) -> Call[Usage]:

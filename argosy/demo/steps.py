@@ -21,7 +21,7 @@ BATCH = 100
 USAGE_SECONDS = 10.0
 UNPROCESSABLE = 422
 SCOPES = ["models:read", "models:write", "predict", "usage:read", "jobs:read", "articles:write"]
-SELLING = ["products:read", "products:write", "sales:read", "entitlements:read"]
+SELLING = ["products:read", "products:write", "orders:read", "sales:read"]
 Note = Callable[[str], None]
 
 

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 from argosy.client import Argosy, ArgosyAPIError
-from argosy.client.trade import Entitlement, Money, Order, Product
+from argosy.client.trade import Order, Product, Statement
 from argosy.demo.cases import Case
 from argosy.demo.steps import USAGE_SECONDS, Note, Outcome, StepFailed, new_key, require
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 QUOTA = 20
 ROWS = 5
 PRICE, CURRENCY = 1999, "EUR"
-BUYING = ["orders:read", "orders:write", "entitlements:read", "predict", "usage:read"]
+BUYING = ["orders:read", "orders:write", "predict"]
 ACCESS_SECONDS = 5.0
 NOT_FOUND, TOO_MANY = 404, 429
 CARD = """# {name}
@@ -26,14 +27,11 @@ A `{estimator}` on data that ships with scikit-learn. On rows that it was not tr
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one party of the bargain was told."""
+    """One party of the bargain, and the statement of the order that it was shown."""
 
     organization: str
     role: str
-    calls: int
-    rows: int
-    status: str
-    total: Money
+    statement: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,15 @@ def trade(vendor: Argosy, outcome: Outcome, note: Note) -> Bargain:
         before = _refusal(customer, model, outcome.case)
         require(before.status == NOT_FOUND, f"without an order the customer was answered with {before.status}")
         order, seconds = _buy(customer, product)
-        (entitlement,) = customer.entitlements("active")
         note(f"{outcome.case.name}: calling it as its customer")
         calls, refused = _use_up(customer, model, outcome.case)
         require(calls == QUOTA, f"of a quota of {QUOTA} calls {calls} were answered")
-        sides = _bought(customer, product, order), _sold(vendor, entitlement)
+        sides = _bought(customer, order), _sold(vendor, product)
     for side in sides:
-        told = (side.calls, side.rows, side.total.amount)
-        require(told == (QUOTA, QUOTA * ROWS, PRICE), f"the {side.role} is told {told}")
+        said = side.statement
+        told = (said.order_id, said.status, said.calls, said.rows, said.total.amount)
+        expected = (order.id, order.status, QUOTA, QUOTA * ROWS, PRICE)
+        require(told == expected, f"the {side.role}'s statement says {told}")
     reason = refused.type.rpartition(":")[2]
     return Bargain(product, order, seconds, calls, f"{refused.status} {reason}: {refused.detail}", sides)
 
@@ -75,8 +74,7 @@ def _offer(vendor: Argosy, outcome: Outcome) -> Product:
     case = outcome.case
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in case.metrics.items())
     vendor.set_card(case.name, CARD.format(name=case.name, estimator=case.estimator, metrics=metrics), published=True)
-    # Its rows are bounded too, far above what is used, so that they are counted for the vendor as well.
-    plan = {"period": "month", "calls": QUOTA, "rows": 1000 * QUOTA}
+    plan = {"period": "month", "calls": QUOTA}
     draft = vendor.create_product(f"{case.name} by the call", [case.name], price=PRICE, currency=CURRENCY, plan=plan)
     return vendor.publish_product(draft.id, revision=draft.revision)
 
@@ -119,21 +117,18 @@ def _refusal(customer: Argosy, model: str, case: Case) -> ArgosyAPIError:
     raise StepFailed("a private model answered somebody who had not bought it")
 
 
-def _bought(customer: Argosy, product: Product, order: Order) -> Side:
-    usage = _settled(lambda: customer.usage("product", product=product.id), lambda seen: seen.calls >= QUOTA)
-    return Side(customer.slug, "customer", usage.calls, usage.rows, order.status, order.total)
+def _bought(customer: Argosy, order: Order) -> Side:
+    return Side(customer.slug, "customer", _statement(customer, order.id))
 
 
-def _sold(vendor: Argosy, bought: Entitlement) -> Side:
-    """Return what the vendor is told; what servers hold for the next moment counts as used until it is put back."""
-    (sale,) = [one for one in vendor.sales() if one.order_id == bought.order_id]
-    shown = _settled(lambda: vendor.entitlement(bought.id), lambda seen: _used(seen) == (QUOTA, QUOTA * ROWS))
-    return Side(vendor.slug, "vendor", *_used(shown), sale.status, sale.total)
+def _sold(vendor: Argosy, product: Product) -> Side:
+    (sale,) = [one for one in vendor.sales() if one.product_id == product.id]
+    return Side(vendor.slug, "vendor", _statement(vendor, sale.order_id))
 
 
-def _used(entitlement: Entitlement) -> tuple[int, int]:
-    current = entitlement.current
-    return (current.calls.used, current.rows.used) if current else (0, 0)
+def _statement(party: Argosy, order_id: UUID) -> Statement:
+    """Return what the party is told of the order, once what was called is counted, or for long enough was not."""
+    return _settled(lambda: party.order_statement(order_id), lambda seen: seen.calls >= QUOTA)
 
 
 def _settled(ask: Callable[[], T], holds: Callable[[T], bool]) -> T:

@@ -27,6 +27,7 @@ class Terms:
     id: UUID
     revision: int
     product_id: UUID | None
+    order_item_id: UUID | None
     period: Period
     calls: int | None
     rows: int | None
@@ -37,7 +38,15 @@ class Terms:
     def of(cls, row: Entitlement) -> Self:
         """Return the terms of a row."""
         return cls(
-            row.id, row.revision, row.product_id, row.period, row.calls, row.rows, row.rate_per_second, row.ends_at
+            id=row.id,
+            revision=row.revision,
+            product_id=row.product_id,
+            order_item_id=row.order_item_id,
+            period=row.period,
+            calls=row.calls,
+            rows=row.rows,
+            rate=row.rate_per_second,
+            ends_at=row.ends_at,
         )
 
 

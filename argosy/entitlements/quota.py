@@ -38,6 +38,11 @@ class Taken:
         return self.quota.terms.product_id
 
     @property
+    def order_item_id(self) -> UUID | None:
+        """The item of an order whose quota it was; None where it was granted without an order."""
+        return self.quota.terms.order_item_id
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The fields that tell what is left."""
         return told(self.quota.terms, self.span, self.left)

@@ -32,7 +32,7 @@ class QuotaRead(Schema):
 
 
 class StatementItem(Schema):
-    """Some of one product, and what was used under it in the month."""
+    """Some of one product, and what was used of it in the month."""
 
     product_id: UUID | None
     name: str
@@ -40,7 +40,7 @@ class StatementItem(Schema):
     quantity: int
     period: Period = Field(description="After which time the quota begins anew.")
     quota: QuotaRead = Field(description="For each period, of all that was bought of it.")
-    calls: int = Field(description="Answered calls under the product, by all orders of it.")
+    calls: int = Field(description="Answered calls that took of the quota of this item, and of no other order.")
     rows: int = Field(description="Rows of these.")
     price: Money = Field(description="Of one.")
     total: Money

@@ -31,7 +31,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Items of an order, each with what its customer used of its product in a month."""
+    """Items of an order, each with what its customer used of it in a month."""
 
     order: Order
     month: Month
@@ -54,11 +54,8 @@ class StatementReader:
         items = _shown(principal, order) if order is not None else []
         if order is None or not items:
             raise OrderNotFound
-        products = [item.product_id for item in items if item.product_id is not None]
-        used = await self._usage.of_products(order.organization_id, products, month.first, month.last)
-        return Statement(
-            order, month, [(item, used.get(item.product_id, NOTHING) if item.product_id else NOTHING) for item in items]
-        )
+        used = await self._usage.of_order_items([item.id for item in items], month.first, month.last)
+        return Statement(order, month, [(item, used.get(item.id, NOTHING)) for item in items])
 
 
 def _shown(principal: Principal, order: Order) -> list[OrderItem]:

@@ -46,7 +46,7 @@ class Consumption:
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
-        self._entries: dict[tuple[int, int, UUID | None], bytes] = {}
+        self._entries: dict[tuple[int, int, UUID | None, UUID | None], bytes] = {}
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
@@ -63,14 +63,17 @@ class Consumption:
             self.mirror.note(self.target, self.target.shadow, tensors, rows, outputs)
 
     def entry(self, day: date, rows: int, seconds: float, spent: Spent | None) -> bytes:
-        """Return the meter's entry for a call, and of what it took of a quota the product."""
+        """Return the meter's entry for a call, and of what it took of a quota the product and the order."""
         if day != self._day or len(self._entries) >= MOST_ENTRIES:
             self._day, self._entries = day, {}
-        which = (rows, bucket(seconds), None if spent is None else spent.product_id)
+        product, item = (None, None) if spent is None else (spent.product_id, spent.order_item_id)
+        which = (rows, bucket(seconds), product, item)
         found = self._entries.get(which)
         if found is None:
             target, outcome = self.target, BUCKETS[which[1]]
-            found = Meter.entry(self.principal, target.model_id, target.model, target.number, rows, outcome, which[2])
+            found = Meter.entry(
+                self.principal, target.model_id, target.model, target.number, rows, outcome, product, item
+            )
             self._entries[which] = found
         return found
 

@@ -24,6 +24,11 @@ class Spent(Protocol):
         ...
 
     @property
+    def order_item_id(self) -> UUID | None:
+        """The item of an order whose quota it was; None where it was granted without an order."""
+        ...
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The fields that tell what is left."""
         ...

@@ -24,9 +24,9 @@ from argosy.kit.principal import PrincipalKind
 from argosy.usage.latency import BUCKETS
 
 TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
-# The release before wrote shorter lines, and would not understand these: it must not find them while both run.
-SUFFIX, FORMER_SUFFIX = ".calls", ".usage"
-FORMER_FIELDS = 8
+# Releases before wrote shorter lines, and would not understand these: they must not find them while both run.
+SUFFIX, FORMER_SUFFIXES = ".entries", (".calls", ".usage")
+FIELDS, FORMER_FIELDS = 11, {10, 8}
 log = get_logger(__name__)
 
 
@@ -51,7 +51,7 @@ OUTCOMES = {"", *Failure, *BUCKETS}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call that a version was asked.
+    """One call that a version was asked, and of which item of an order it took, where it took of one.
 
     `outcome` is the counter that it adds to beside its call: a latency bucket's, none if it was not timed, or a
     `Failure`, which is no call that was answered.
@@ -67,6 +67,7 @@ class Entry:
     rows: int
     outcome: str = ""
     product_id: UUID | None = None
+    order_item_id: UUID | None = None
 
     def line(self) -> bytes:
         """Return the entry as one line."""
@@ -81,6 +82,7 @@ class Entry:
             str(self.rows),
             self.outcome,
             self.product_id.hex if self.product_id else "",
+            self.order_item_id.hex if self.order_item_id else "",
         )
         return "\t".join(parts).encode() + b"\n"
 
@@ -88,9 +90,9 @@ class Entry:
     def parse(cls, line: str) -> "Entry":
         """Read a line back; raises `ValueError` for anything else."""
         parts = line.split("\t")
-        if len(parts) == FORMER_FIELDS:
-            parts += ["", ""]
-        day, organization, kind, principal, model_id, model, version, rows, outcome, product = parts
+        if len(parts) in FORMER_FIELDS:
+            parts += [""] * (FIELDS - len(parts))
+        day, organization, kind, principal, model_id, model, version, rows, outcome, product, item = parts
         if outcome not in OUTCOMES:
             raise ValueError(f"{outcome!r} is no counter")
         return cls(
@@ -104,6 +106,7 @@ class Entry:
             rows=int(rows),
             outcome=outcome,
             product_id=UUID(product) if product else None,
+            order_item_id=UUID(item) if item else None,
         )
 
 
@@ -157,7 +160,7 @@ class Journal:
 
     def abandoned(self) -> list[Segment]:
         """Return the segments of processes that are gone, and of this one's failed counts, oldest first."""
-        paths = sorted(path for suffix in (SUFFIX, FORMER_SUFFIX) for path in self._folder.glob(f"*{suffix}"))
+        paths = sorted(path for suffix in (SUFFIX, *FORMER_SUFFIXES) for path in self._folder.glob(f"*{suffix}"))
         mine = self._segment.path if self._segment else None
         return [Segment(UUID(path.stem), path) for path in paths if path != mine and not _is_held(path)]
 

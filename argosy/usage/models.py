@@ -1,10 +1,10 @@
-"""Metered use: counters per caller, model version, product and day, and the journal segments already counted."""
+"""Metered use: counters per caller, model version, product and day, and per item of an order; the counted segments."""
 
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Index, cast, func, text
+from sqlalchemy import ColumnElement, Double, Index, UniqueConstraint, cast, func, text
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -126,6 +126,28 @@ class UsageRecord(TenantRow):
     @hybrid_property
     def _spent(self) -> float:
         return sum((getattr(self, name) * middle for name, middle in zip(BUCKETS, MIDDLES_MS, strict=True)), 0.0)
+
+
+class OrderItemUsage(TenantRow):
+    """What was used on one day (UTC) of one item of an order: answered calls that took of its quota.
+
+    It refers to no row, as `UsageRecord`.
+    """
+
+    __tablename__ = "order_item_usage"
+    __table_args__ = (UniqueConstraint("order_item_id", "day"),)
+    # A vendor sees what was used of what it sold.
+    __row_policy__: ClassVar[RowPolicy] = RowPolicy(
+        also_read=(
+            "EXISTS (SELECT 1 FROM order_items WHERE order_items.id = order_item_id AND order_items.vendor_id"
+            " BETWEEN argosy_first_organization() AND argosy_last_organization())"
+        )
+    )
+
+    order_item_id: Mapped[UUID]
+    day: Mapped[date]
+    calls: Mapped[int] = mapped_column(BigInt)
+    rows: Mapped[int] = mapped_column(BigInt)
 
 
 class CountedSegment(Base):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from argosy.kit.clock import now
 from argosy.kit.db import dialects
+from argosy.kit.db.base import TenantRow
 from argosy.kit.db.types import BigInt
 from argosy.kit.ids import new_id
 from argosy.kit.pagination import PageQuery
@@ -19,12 +20,13 @@ from argosy.kit.repository import TenantRepository
 from argosy.kit.sides import Side
 from argosy.organizations.models import Organization
 from argosy.usage.grouping import Grouping, GroupPage
-from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, UsageRecord
+from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, OrderItemUsage, UsageRecord
 from argosy.usage.schemas import UsageFilter
 
 KEEP_SEGMENTS = timedelta(days=30)
 MAX_ROWS = 500
 STREAM_ROWS = 1000
+Counts = dict[str, Any]
 # Whose product is whose: of a domain above this one, so that it is known by its name only, as to the row's policy.
 PRODUCTS = named("products", column("id", Uuid()), column("organization_id", Uuid()))
 
@@ -46,18 +48,28 @@ class UsageRepository(TenantRepository[UsageRecord]):
         )
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
 
-    async def add_counts(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add to the counters."""
+    async def add_counts(self, rows: Sequence[Counts], of_items: Sequence[Counts]) -> None:
+        """Add to the counters: of callers, and of items of orders."""
         known = set(await self._session.scalars(select(Organization.id)))
         # An organization that is gone has nobody left to bill; its entries must not hold up the others'.
         rows = [row for row in rows if row["organization_id"] in known]
         product = UsageRecord.product_id
-        await self._upsert([row for row in rows if row["product_id"] is None], COUNTER_KEY, product.is_(None))
+        without = [row for row in rows if row["product_id"] is None]
         of_products = [row for row in rows if row["product_id"] is not None]
-        await self._upsert(of_products, (*COUNTER_KEY, "product_id"), product.is_not(None))
+        await self._upsert(UsageRecord, without, COUNTER_KEY, COUNTERS, product.is_(None))
+        await self._upsert(UsageRecord, of_products, (*COUNTER_KEY, "product_id"), COUNTERS, product.is_not(None))
+        of_items = [row for row in of_items if row["organization_id"] in known]
+        await self._upsert(OrderItemUsage, of_items, ("order_item_id", "day"), ("calls", "rows"))
 
-    async def _upsert(self, rows: Sequence[dict[str, Any]], key: Sequence[str], where: ColumnElement[bool]) -> None:
-        table = UsageRecord.__table__
+    async def _upsert(
+        self,
+        model: type[TenantRow],
+        rows: Sequence[Counts],
+        key: Sequence[str],
+        add: Sequence[str],
+        where: ColumnElement[bool] | None = None,
+    ) -> None:
+        table = model.__table__
         assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
         moment = now()
         for start in range(0, len(rows), MAX_ROWS):
@@ -66,7 +78,7 @@ class UsageRepository(TenantRepository[UsageRecord]):
                 for row in rows[start : start + MAX_ROWS]
             ]
             await self._session.execute(
-                dialects.upsert_adding(self._session.dialect, table, batch, key=key, add=COUNTERS, where=where)
+                dialects.upsert_adding(self._session.dialect, table, batch, key=key, add=add, where=where)
             )
 
     async def forget_segments(self) -> None:
@@ -89,23 +101,18 @@ class UsageRepository(TenantRepository[UsageRecord]):
         used = UsageRecord.product_id.is_not(None)
         return select(UsageRecord).where(used, UsageRecord.product_id.in_(own))
 
-    async def of_products(
-        self, organization_id: UUID, product_ids: Collection[UUID], since: date, until: date
-    ) -> Sequence[tuple[UUID | None, int, int]]:
-        """Return what an organization used under some products: of each that it used, id, calls and rows."""
+    async def of_order_items(
+        self, item_ids: Collection[UUID], since: date, until: date
+    ) -> Sequence[tuple[UUID, int, int]]:
+        """Return what was used of items of orders: of each that was used, id, calls and rows."""
         statement = (
             select(
-                UsageRecord.product_id,
-                cast(func.sum(UsageRecord.calls), BigInt),
-                cast(func.sum(UsageRecord.rows), BigInt),
+                OrderItemUsage.order_item_id,
+                cast(func.sum(OrderItemUsage.calls), BigInt),
+                cast(func.sum(OrderItemUsage.rows), BigInt),
             )
-            .where(
-                UsageRecord.organization_id == organization_id,
-                UsageRecord.product_id.is_not(None),
-                UsageRecord.product_id.in_(product_ids),
-                UsageRecord.day.between(since, until),
-            )
-            .group_by(UsageRecord.product_id)
+            .where(OrderItemUsage.order_item_id.in_(item_ids), OrderItemUsage.day.between(since, until))
+            .group_by(OrderItemUsage.order_item_id)
         )
         return [(row[0], row[1], row[2]) for row in await self._session.execute(statement)]
 

@@ -76,12 +76,10 @@ class UsageReader:
         async for part in self.usage.stream(principal, names, only, sort):
             yield csv_lines(names, part)
 
-    async def of_products(
-        self, organization_id: UUID, product_ids: Collection[UUID], since: date, until: date
-    ) -> dict[UUID, Used]:
-        """Return what an organization used under products, by product; of those that it did not use, nothing."""
-        found = await self.usage.of_products(organization_id, product_ids, since, until)
-        return {product: Used(calls, rows) for product, calls, rows in found if product is not None}
+    async def of_order_items(self, item_ids: Collection[UUID], since: date, until: date) -> dict[UUID, Used]:
+        """Return what was used of items of orders, by item; of those of which nothing was used, nothing."""
+        found = await self.usage.of_order_items(item_ids, since, until)
+        return {item: Used(calls, rows) for item, calls, rows in found}
 
     async def counts(self, principal: Principal, since: date) -> Counts:
         """Return the counters of the caller's organization from a day on."""
@@ -122,6 +120,7 @@ class Meter:
         rows: int,
         outcome: str,
         product_id: UUID | None = None,
+        order_item_id: UUID | None = None,
     ) -> bytes:
         """Return what is noted for a call of today; for its outcome, see `Entry`."""
         return Entry(
@@ -135,6 +134,7 @@ class Meter:
             rows=rows,
             outcome=outcome,
             product_id=product_id,
+            order_item_id=order_item_id,
         ).line()
 
     def record(self, entries: bytes) -> None:
@@ -176,23 +176,31 @@ class Meter:
 
     async def _count(self, segment: Segment) -> None:
         with suppress(FileNotFoundError):
-            rows = _sum(segment)
+            rows, of_items = _sum(segment)
             async with self._database.write() as session:
                 usage = UsageRepository(session)
                 if await usage.count_segment(segment.id):
-                    await usage.add_counts(rows)
+                    await usage.add_counts(rows, of_items)
             segment.path.unlink()
 
 
-def _sum(segment: Segment) -> list[dict[str, Any]]:
+def _sum(segment: Segment) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the sums of a segment's entries: of callers, and of items of orders."""
     sums: dict[tuple[tuple[str, Any], ...], Counter[str]] = defaultdict(Counter)
+    of_items: dict[tuple[UUID, UUID, date], Counter[str]] = defaultdict(Counter)
     for entry, count in segment.entries():
         fields = asdict(entry)
-        rows, outcome = fields.pop("rows"), fields.pop("outcome")
+        rows, outcome, item = fields.pop("rows"), fields.pop("outcome"), fields.pop("order_item_id")
         counts = sums[tuple(fields.items())]
         if outcome:
             counts[outcome] += count
         if outcome not in FAILURES:
-            counts["calls"] += count
-            counts["rows"] += rows * count
-    return [{**dict(key), **{name: counts[name] for name in COUNTERS}} for key, counts in sums.items()]
+            answered = {"calls": count, "rows": rows * count}
+            counts.update(answered)
+            if item is not None:
+                of_items[entry.organization_id, item, entry.day].update(answered)
+    callers = [{**dict(key), **{name: counts[name] for name in COUNTERS}} for key, counts in sums.items()]
+    return callers, [
+        {"organization_id": key[0], "order_item_id": key[1], "day": key[2], **counts}
+        for key, counts in of_items.items()
+    ]

@@ -33,8 +33,9 @@ def test_it_ends_with_0_when_every_step_held(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def assert_sold_within_its_quota(shown: str) -> None:
-    """The customer and the vendor are told the same: 20 calls of 5 rows, for what the order cost."""
-    told = r"│ demo-\w{6} │ %s +│ iris by the call +│ 20 +│ 100 +│ 20 calls a month +│ fulfilled +│ 19\.99 EUR +│"
+    """The statements of the customer and of the vendor say the same: 20 calls of 5 rows, for what the order cost."""
+    told = r"│ demo-\w{6} +│ %s +│ 20\d\d-\d\d +│ iris by the call +│ 20 +│ 100 +│ 20 calls a month +│"
+    told += r" fulfilled +│ 19\.99 EUR +│"
     for side in ("customer", "vendor"):
         assert re.search(told.replace("%s", side), shown), shown
     assert "Sold: iris by the call for 19.99 EUR; paid after" in shown

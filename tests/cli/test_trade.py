@@ -1,5 +1,6 @@
 """`argosy products`, `orders`, `sales` and `entitlements`, against a real server."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,29 @@ def test_orders_are_placed_paid_cancelled_and_refunded(vendor: Argosy, seller: S
     assert buyer.json("orders", "cancel", second["id"])["status"] == "cancelled"
     assert [one["id"] for one in buyer.json("orders", "list", "--status", "cancelled")] == [second["id"]]
     assert buyer.json("orders", "place", product, "--pay")["status"] == "fulfilled"
+
+
+def test_statements_and_usage_are_shown_to_customer_and_vendor(vendor: Argosy, seller: Shell, buyer: Shell) -> None:
+    product = created(seller, "--publish")
+    order = buyer.json("orders", "place", f"{product}=2", "--pay")["id"]
+    buyer.run("predict", f"{vendor.slug}/sizes", "--rows", '[{"width": 0.1, "height": 0.2}]')
+    while buyer.json("orders", "statement", order)["calls"] < 1:  # the test's own time limit ends this
+        time.sleep(0.05)
+    told = buyer.json("orders", "statement", order)
+    assert seller.json("orders", "statement", order, "--month", told["month"]) == told
+    assert told["items"][0]["quota"] == {"calls": 6, "rows": None}
+    shown = seller.printed("orders", "statement", order)
+    for text in ("Sizes", "6 calls a month", "19.99 EUR", f"{told['month']}: 1 calls, 1 rows; 39.98 EUR, fulfilled"):
+        assert text in shown
+    assert "2020-02: 0 calls, 0 rows" in buyer.printed("orders", "statement", order, "--month", "2020-02")
+    assert "--month" in buyer.run("orders", "statement", order, "--month", "november", code=2)
+    (sale,) = seller.json("sales")
+    by = ("--as-vendor", "--by", "customer")
+    (row,) = seller.json("usage", *by, "--model", "sizes", "--product", product)["items"]
+    assert (row["customer"], row["calls"], row["principal_id"]) == (sale["customer"], 1, None)
+    assert sale["customer"] in seller.printed("usage", *by)
+    assert seller.json("usage", *by, "--customer", vendor.slug)["items"] == []
+    assert "customer" in buyer.run("usage", "--customer", vendor.slug, code=1)
 
 
 def test_entitlements_are_granted_shown_and_ended(vendor: Argosy, seller: Shell, buyer: Shell) -> None:

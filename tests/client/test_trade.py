@@ -1,7 +1,8 @@
 """Products, orders, sales and entitlements through the SDK, against a real server."""
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,42 @@ def test_what_is_ordered_and_paid_is_called_until_the_quota_ends(vendor: Argosy,
     assert buyer.refund_order(order.id).payment.status in {"refunding", "refunded"}
 
 
+def test_both_sides_read_the_statement_of_an_order_and_what_was_used(
+    vendor: Argosy, buyer: Argosy, tmp_path: Path
+) -> None:
+    product = on_sale(vendor, tmp_path)
+    order = buyer.place_order({product.id: 2})
+    buyer.pay_order(order.id)
+    buyer.wait_for_order(order.id)
+    for _ in range(4):
+        buyer.predict(product.models[0], ROWS)
+    statement = buyer.order_statement(order.id)
+    while statement.calls < 4:  # it is counted in batches; the test's own time limit ends this
+        time.sleep(0.05)
+        statement = buyer.order_statement(order.id)
+    assert (statement.order_id, statement.status, statement.calls, statement.rows) == (order.id, "fulfilled", 4, 8)
+    (item,) = statement.items
+    assert (item.product_id, item.vendor, item.period, item.quota.calls, item.quota.rows) == (
+        product.id, vendor.slug, "month", 6, None,
+    )  # fmt: skip
+    assert (item.calls, item.rows, str(item.price), str(statement.total)) == (4, 8, "19.99 EUR", "39.98 EUR")
+    assert vendor.order_statement(order.id, statement.month) == statement
+    assert vendor.order_statement(order.id, statement.until) == statement
+    assert buyer.order_statement(order.id, "2020-02").until == date(2020, 2, 29)
+    with pytest.raises(ArgosyAPIError, match="422"):
+        buyer.order_statement(order.id, "november")
+    used = vendor.usage("customer", "product", as_vendor=True)
+    assert [(row.customer, row.product_id, row.calls, row.principal_id) for row in used.items] == [
+        (buyer.slug, product.id, 4, None)
+    ]
+    assert vendor.usage(as_vendor=True, customer=buyer.slug, product=product.id).rows == 8
+    assert vendor.usage(as_vendor=True, customer=vendor.slug).items == vendor.usage("product").items == []
+    saved = vendor.export_usage(tmp_path / "sold.csv", "customer", as_vendor=True).read_text().splitlines()
+    assert saved[1].startswith(f"{buyer.slug},4,8,0,0,")
+    with pytest.raises(ArgosyAPIError, match="422"):
+        buyer.usage(customer=vendor.slug)
+
+
 def test_a_declined_payment_says_why_and_the_order_is_cancelled(vendor: Argosy, buyer: Argosy, tmp_path: Path) -> None:
     order = buyer.place_order({on_sale(vendor, tmp_path).id: 1})
     buyer.pay_order(order.id, "insufficient_funds")
@@ -135,6 +172,13 @@ async def test_the_asynchronous_client_trades_too(vendor: Argosy, buyer: Argosy,
         assert (await caller.wait_for_order(order.id)).status == (await caller.order(order.id)).status == "fulfilled"
         assert [one.status async for one in caller.order_payments(order.id)] == ["succeeded"]
         assert [one.id async for one in caller.orders()] == [one.order_id async for one in seller.sales()]
+        statement = await seller.order_statement(order.id)
+        assert (statement.items[0].product_id, statement.status) == (product.id, "fulfilled")
+        assert await caller.order_statement(order.id, statement.month) == statement
+        assert (await caller.order_statement(order.id, date(2020, 2, 1))).until == date(2020, 2, 29)
+        assert (await seller.usage("customer", as_vendor=True)).items == []
+        sold = await seller.export_usage(tmp_path / "sold.csv", "customer", as_vendor=True)
+        assert sold.read_text().startswith("customer,calls,")
         (entitlement,) = [one async for one in caller.entitlements()]
         assert (await caller.update_entitlement(entitlement.id, api_keys=[])).api_keys == []
         assert (await caller.entitlement(entitlement.id)).current

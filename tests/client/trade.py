@@ -8,7 +8,7 @@ from argosy.client import Argosy
 from argosy.client.trade import Product
 from tests.support.models import classifier_sample, linear_classifier
 
-SELLING = ("products:read", "products:write", "sales:read", "entitlements:read", "entitlements:write")
+SELLING = ("products:read", "products:write", "orders:read", "sales:read", "entitlements:read", "entitlements:write")
 BUYING = ("orders:read", "orders:write", "entitlements:read", "entitlements:write")
 PLAN: dict[str, Any] = {"period": "month", "calls": 3}
 

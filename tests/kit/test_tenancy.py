@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from argosy.products.models import Product, ProductStatus
 from argosy.registry.models import Alias, AliasChange, Model, ModelVersion
 from argosy.registry.repository import ModelRepository
 from argosy.settings import Settings
+from argosy.usage.models import OrderItemUsage
 from tests.support.callers import Caller, actor, bound
 from tests.support.databases import PostgresServer, on_postgresql
 from tests.support.models import pushed
@@ -73,16 +74,22 @@ async def full(database: Database, owner: Caller, stranger: Caller) -> None:
         given = {"organization": caller.username, "product_id": product["id"]}
         entitlement = await caller.post("/entitlements", json=given)
         assert entitlement.status_code == 201, entitlement.text
-        async with database.write() as session:  # as its first call does
-            month = datetime(2026, 1, 1, tzinfo=UTC)
-            ids = {"organization_id": UUID(caller.organization_id), "entitlement_id": UUID(entitlement.json()["id"])}
-            session.add(EntitlementPeriod(period_start=month, **ids))
+        await used(database, UUID(caller.organization_id), UUID(entitlement.json()["id"]))
         explain = {"kind": "explanation", "method": "permutation", "rows": [{"width": 1, "height": 1}], "samples": 1}
         asked = await caller.post("/jobs", json=explain | {"model": f"{caller.username}/sizes"})
         assert asked.status_code == 202, asked.text
         await succeeded(caller, asked.json()["id"])
     async with database.write() as session:  # what is on sale is seen by all
         await session.execute(update(Product).values(status=ProductStatus.DRAFT))
+
+
+async def used(database: Database, organization_id: UUID, entitlement_id: UUID) -> None:
+    """Keep what a first call of something bought keeps."""
+    month = datetime(2026, 1, 1, tzinfo=UTC)
+    period = EntitlementPeriod(organization_id=organization_id, entitlement_id=entitlement_id, period_start=month)
+    item = OrderItemUsage(organization_id=organization_id, order_item_id=uuid4(), day=month.date(), calls=1, rows=1)
+    async with database.write() as session:
+        session.add_all([period, item])
 
 
 async def succeeded(caller: Caller, job_id: str) -> None:

@@ -138,38 +138,40 @@ async def test_calls_of_a_product_are_counted_apart(app: FastAPI, owner: Caller)
     assert only["latency"]["p50"] == {"ms": 3.5, "above_ms": 2.0, "up_to_ms": 5.0}
 
 
-async def test_segments_of_the_release_before_are_counted(app: FastAPI, owner: Caller, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "newer"), [("usage", 3), ("calls", 1)])
+async def test_segments_of_releases_before_are_counted(
+    app: FastAPI, owner: Caller, tmp_path: Path, suffix: str, newer: int
+) -> None:
     folder = tmp_path / "data" / "usage"
-    former = entry(owner).line().rstrip(b"\n").rsplit(b"\t", 2)[0] + b"\n"
-    (folder / f"{new_id()}.usage").write_bytes(former * 3)
+    former = entry(owner).line().rstrip(b"\n").rsplit(b"\t", newer)[0] + b"\n"
+    (folder / f"{new_id()}.{suffix}").write_bytes(former * 3)
     await app.state.meter.flush()
     found = (await owner.get("/usage")).json()
     assert (found["calls"], found["rows"], found["latency"]) == (3, 6, None)
 
 
-def test_the_release_before_does_not_find_what_it_cannot_read(tmp_path: Path) -> None:
+def test_releases_before_do_not_find_what_they_cannot_read(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"x\n")
-    assert list(tmp_path.glob("*.usage")) == []
+    assert [*tmp_path.glob("*.usage"), *tmp_path.glob("*.calls")] == []
     journal.rotate()
     assert len(journal.abandoned()) == 1
 
 
 @pytest.mark.parametrize("outcome", ["", "ms_1", "ms_more", "refused", "errors"])
 def test_a_line_is_read_as_it_was_written(outcome: str) -> None:
-    for product in (None, UUID(int=3)):
-        given = Entry(
-            date(2026, 1, 2), UUID(int=1), PrincipalKind.USER, UUID(int=2), UUID(int=4), "a/b", 5, 6, outcome, product
-        )
+    who = (date(2026, 1, 2), UUID(int=1), PrincipalKind.USER, UUID(int=2))
+    for product, item in ((None, None), (UUID(int=3), None), (UUID(int=3), UUID(int=8)), (None, UUID(int=8))):
+        given = Entry(*who, UUID(int=4), "a/b", 5, 6, outcome, product, item)
         assert Entry.parse(given.line().decode().rstrip("\n")) == given
 
 
 def test_a_line_with_a_counter_that_is_none_is_not_read() -> None:
     line = "2026-01-02\t" + "\t".join([UUID(int=1).hex, "user", UUID(int=2).hex, UUID(int=4).hex, "a/b", "5", "6"])
-    assert Entry.parse(f"{line}\t\t").rows == 6
+    assert Entry.parse(f"{line}\t\t\t").rows == 6
     for outcome in ("calls", "organization_id", "ms_3"):
         with pytest.raises(ValueError, match="no counter"):
-            Entry.parse(f"{line}\t{outcome}\t")
+            Entry.parse(f"{line}\t{outcome}\t\t")
 
 
 async def test_a_downgrade_keeps_calls_and_rows(app: FastAPI, owner: Caller) -> None:
