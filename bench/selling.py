@@ -21,6 +21,7 @@ from argosy.usage.models import COUNTERS, UsageRecord
 from bench.filling import CHUNK, RARE, Owner, analyze, insert_rows
 
 FIRST_DAY, DAYS = date(2025, 1, 1), 400
+OFFERED = [UUID(int=number) for number in (1, 2)]  # what usage is of: a product of each owner
 PLAN = {"period": "month", "calls": 10_000, "rows": None, "rate_per_second": 50, "features": [], "stock": None}
 # A row of a table, and those of other tables that belong to it.
 Rows = Iterator[dict[type[Any], dict[str, Any]]]
@@ -43,9 +44,9 @@ async def fill_entitlements(database: Database, owners: Sequence[Owner], wanted:
 
 async def fill_usage(database: Database, owners: Sequence[Owner], wanted: int) -> None:
     """Write counters of each owner, half of them under a product of the next one."""
-    offered = list(products(owners, len(owners) * 2))[: len(owners)]
-    await _fill(database, iter(offered))
-    await _fill(database, usage(owners, [row[Product]["id"] for row in offered], wanted))
+    made = zip(OFFERED, products(owners, len(owners)), strict=True)
+    await _fill(database, iter([{Product: row[Product] | {"id": number}} for number, row in made]))
+    await _fill(database, usage(owners, OFFERED, wanted))
 
 
 def products(owners: Sequence[Owner], wanted: int) -> Rows:

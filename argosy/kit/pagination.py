@@ -19,6 +19,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from argosy.kit.db.session import ReadSession
+from argosy.kit.db.totals import key_of
 from argosy.kit.db.types import UTCDateTime
 from argosy.kit.errors import invalid
 from argosy.kit.schemas import Schema
@@ -108,9 +109,7 @@ def to_page(listing: Listing[T], convert: Callable[[T], U]) -> Page[U] | CursorP
 async def _total(session: ReadSession, statement: Select[Any]) -> int:
     """Count the rows of a list; of many, perhaps as they were counted a moment ago."""
     counted = select(func.count()).select_from(statement.order_by(None).subquery())
-    # What SQLAlchemy knows a statement by, as its own example of a cache has it.
-    known = counted._generate_cache_key()  # noqa: SLF001
-    key = known and (session.actor, known.key, *(repr(parameter.value) for parameter in known.bindparams))
+    key = key_of(session.actor, counted)
     total = session.totals.get(key)
     if total is None:
         total = await session.scalar(counted) or 0

@@ -13,7 +13,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
@@ -24,6 +24,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Table,
+    and_,
     bindparam,
     cast,
     column,
@@ -36,7 +37,7 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, declared_attr, mapped_column
 
 from argosy.kit.db import dialects
 from argosy.kit.db.session import ReadSession, WriteSession
@@ -47,6 +48,8 @@ _WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
 MAX_WORD = 40
 MAX_QUERY_WORDS = 20
+# Of so many of the newest entries, so many make a page soon.
+NEWEST, OFTEN = 1000, 50
 COMMON = 2000
 
 
@@ -104,25 +107,40 @@ async def matching(
     PostgreSQL's planner knows which terms are common. On SQLite it is looked up: with terms that many things have, the
     things are tried in the list's order until a page is full, instead of finding and sorting them all.
     """
-    if session.dialect == "sqlite" and (query := _Query.of(search)):
-        full_text = _full_text(entry, query)
-        some = select(func.count()).select_from(full_text.limit(COMMON).subquery())
-        if await session.scalar(some) == COMMON:
-            return exists().where(entry.subject_id == subject_id, *_holds(entry, query))
-    return subject_id.in_(found(session.dialect, entry, search))
-
-
-def found(dialect: str, entry: type[SearchEntry], search: Search) -> Select[UUID]:
-    """Select the ids of what is found; nothing for a text without a word."""
-    wanted, query = select(entry.subject_id), _Query.of(search)
+    query = _Query.of(search)
     if query is None:
-        return wanted.where(false())
-    if dialect == "postgresql":
-        asked = " & ".join(query.terms) + (":*" if query.begins else "")
-        # As in the index, to the letter.
-        vector = func.array_to_tsvector(func.string_to_array(entry.terms, literal_column("' '")))
-        return wanted.where(vector.op("@@", is_comparison=True)(cast(bindparam(None, asked), TSQUERY)))
-    return wanted.where(entry.key.in_(_full_text(entry, query)))
+        return false()
+    if session.dialect == "postgresql":
+        return subject_id.in_(_in_vector(entry, query))
+    together, last = await _among_newest(session, entry, query)
+    # FTS5 merges all words that begin alike before it says anything: it is not asked for those that many things have.
+    asked = replace(query, terms=query.terms[:-1], begins=False) if last >= OFTEN and len(query.terms) > 1 else query
+    if together >= OFTEN or await _are_common(session, entry, asked):
+        return exists().where(entry.subject_id == subject_id, *_holds(entry, query))
+    others = list(_holds(entry, query))[len(asked.terms) :]
+    return subject_id.in_(select(entry.subject_id).where(entry.key.in_(_full_text(entry, asked)), *others))
+
+
+async def _among_newest(session: ReadSession, entry: type[SearchEntry], query: "_Query") -> tuple[int, int]:
+    """Return how many of the newest entries have all terms, and how many have the last."""
+    newest = aliased(entry, select(entry).order_by(entry.key.desc()).limit(NEWEST).subquery())
+    held = list(_holds(newest, query))
+    counted = select(func.count().filter(and_(*held)), func.count().filter(held[-1])).select_from(newest)
+    together, last = (await session.execute(counted)).one()
+    return together, last
+
+
+async def _are_common(session: ReadSession, entry: type[SearchEntry], query: "_Query") -> bool:
+    some = select(func.count()).select_from(_full_text(entry, query).limit(COMMON).subquery())
+    return await session.scalar(some) == COMMON
+
+
+def _in_vector(entry: type[SearchEntry], query: "_Query") -> Select[UUID]:
+    """Select what PostgreSQL finds."""
+    asked = " & ".join(query.terms) + (":*" if query.begins else "")
+    # As in the index, to the letter.
+    vector = func.array_to_tsvector(func.string_to_array(entry.terms, literal_column("' '")))
+    return select(entry.subject_id).where(vector.op("@@", is_comparison=True)(cast(bindparam(None, asked), TSQUERY)))
 
 
 @dataclass(frozen=True, slots=True)

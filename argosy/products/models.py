@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from argosy.kit.db.base import Revised, TenantRow
-from argosy.kit.db.tenancy import RowPolicy
+from argosy.kit.db.tenancy import OWN_ONCE, RowPolicy
 from argosy.kit.db.types import BigInt, ByteString, enum_type
 from argosy.organizations.models import Organization
 
@@ -28,8 +28,9 @@ PRODUCT_TRANSITIONS: dict[ProductStatus, frozenset[ProductStatus]] = {
 }
 
 # A draft is its vendor's; what has been on sale is read by all, also later, since somebody may have bought it.
+# Not EXISTS, for which the planner would rather hash the ids of all public products.
 _OF_PUBLIC_PRODUCT = RowPolicy(
-    also_read="EXISTS (SELECT 1 FROM products WHERE products.id = product_id AND products.status <> 'draft')"
+    own=OWN_ONCE, also_read="(SELECT products.status FROM products WHERE products.id = product_id) <> 'draft'"
 )
 
 

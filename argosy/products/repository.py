@@ -1,7 +1,7 @@
 """SQL of products and their prices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,12 +26,12 @@ from argosy.kit.principal import Principal, Scope
 from argosy.kit.repository import Repository, TenantRepository
 from argosy.organizations.models import Organization
 from argosy.products.filters import ProductFilters
+from argosy.products.matching import UNKNOWN, Frequencies, conditions, frequencies
 from argosy.products.models import Product, ProductModel, ProductPrice, ProductStatus, ProductTag
 from argosy.products.names import key_of
 from argosy.products.sales import Sold
 from argosy.registry.models import Alias, Model, ModelVersion, VersionStatus
 
-LAST = "\U0010ffff"
 MOST_VALUES = 50
 
 
@@ -66,15 +66,20 @@ class ProductRepository(TenantRepository[Product]):
     ) -> Listing[Product]:
         """Return one page of the products that are asked for."""
         by = sort.replace("name", "name_key")  # ordered alike by both databases, and indexed
-        return await self.page(_shown(self.matching(principal, filters)), query, by)
+        known = await frequencies(self._session, filters)
+        if "name" in by:
+            known = replace(known, common_name=False)  # the index of names is that of the order, too
+        return await self.page(_shown(self.matching(principal, filters, known)), query, by)
 
-    def matching(self, principal: Principal | None, filters: ProductFilters) -> Select[Product]:
+    def matching(
+        self, principal: Principal | None, filters: ProductFilters, known: Frequencies = UNKNOWN
+    ) -> Select[Product]:
         """Select the products that are asked for: of what is not on sale, the caller's own."""
         statement = self._visible_to(principal).where(Product.status == filters.status)
         if filters.status is not ProductStatus.PUBLISHED:
             own = Product.organization_id == principal.organization_id if principal else false()
             statement = statement.where(own)
-        return statement.where(*_conditions(filters))
+        return statement.where(*conditions(filters, known))
 
     @staticmethod
     def _visible_to(principal: Principal | None) -> Select[Product]:
@@ -183,34 +188,3 @@ def found_by(statement: Select[Product]) -> Subquery:
     """Return what facets are counted from."""
     columns = (Product.id, Product.organization_id, Product.currency, Product.price)
     return statement.with_only_columns(*columns).subquery()
-
-
-def _conditions(filters: ProductFilters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        exists().where(ProductTag.product_id == Product.id, ProductTag.tag == tag) for tag in filters.tags
-    ]
-    if filters.vendor is not None:
-        conditions.append(_offered_by(filters.vendor))
-    if filters.currency is not None:
-        conditions.append(Product.currency == filters.currency)
-    if filters.min_price is not None:
-        conditions.append(Product.price >= filters.min_price)
-    if filters.max_price is not None:
-        conditions.append(Product.price <= filters.max_price)
-    if filters.model is not None:
-        org, _, name = filters.model.partition("/")
-        offered = exists().where(ProductModel.product_id == Product.id, ProductModel.name == name)
-        conditions += [_offered_by(org), offered]
-    if filters.q:
-        conditions.append(_found_by_text(filters.q))
-    return conditions
-
-
-def _found_by_text(text: str) -> ColumnElement[bool]:
-    """Return the condition of a search: names that begin with a text, which the index finds as a range."""
-    key = key_of(text)
-    return and_(Product.name_key >= key, Product.name_key <= key + LAST)
-
-
-def _offered_by(vendor: str) -> ColumnElement[bool]:
-    return Product.organization_id == select(Organization.id).where(Organization.slug == vendor).scalar_subquery()

@@ -32,10 +32,14 @@ GROUPS, ALL, KEY = "groups", "all_", "key_"
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """One page of groups, and the sum over all; None when the page is empty, as the sum comes with its rows."""
+    """One page of groups, the sum over all, and how many there are.
+
+    The sum is None when the page is empty, as it comes with the page's rows.
+    """
 
     listing: Listing[UsageRecord]
     sum: UsageRecord | None
+    groups: int
 
 
 class Grouping:
@@ -48,6 +52,11 @@ class Grouping:
         first = [sort.removeprefix("-")] if sort else []
         # What kind of caller it is follows from who it is.
         self._order = list(dict.fromkeys([*first, *(name for name in names if name != "principal_kind")]))
+
+    @property
+    def _names_order(self) -> bool:
+        """Whether the order is that of what they are grouped by, and not of a figure."""
+        return set(self._order) <= set(self._names)
 
     def all(self) -> Select[Any]:
         """Select every group, in order."""
@@ -65,14 +74,18 @@ class Grouping:
         else:
             statement = self._after(statement, keys, query.cursor).limit(query.size + 1)
         rows = (await session.execute(statement)).mappings().all()
+        total = rows[0][GROUPS] if rows else 0
+        return GroupPage(self._listing(rows, query, total), _sum(rows[0]) if rows else None, total)
+
+    def _listing(self, rows: Sequence[RowMapping], query: PageQuery, total: int) -> Listing[UsageRecord]:
         items = [self._record(row) for row in rows[: query.size]]
-        total, cursor = None, None
         if query.cursor is None:
-            total = rows[0][GROUPS] if rows else 0
-        elif len(rows) > query.size:
-            last = rows[query.size - 1]
-            cursor = encode_cursor([last[f"{KEY}{place}"] for place in range(len(keys))])
-        return GroupPage(Listing(items, query, total, cursor), _sum(rows[0]) if rows else None)
+            return Listing(items, query, total)
+        if len(rows) <= query.size:
+            return Listing(items, query)
+        last = rows[query.size - 1]
+        cursor = encode_cursor([last[f"{KEY}{place}"] for place in range(len(self._order))])
+        return Listing(items, query, next_cursor=cursor)
 
     def _summed(self) -> Subquery:
         """Select the groups, each with how many there are and the sum over all, before a page is cut out of them."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from argosy.kit.clock import now
 from argosy.kit.db.base import Base, TenantRow
-from argosy.kit.db.tenancy import RowPolicy
+from argosy.kit.db.tenancy import OWN_ONCE, RowPolicy
 from argosy.kit.db.types import BigInt, enum_type
 from argosy.kit.principal import PrincipalKind
 from argosy.usage.journal import Failure
@@ -61,10 +61,11 @@ class UsageRecord(TenantRow):
     )
     # A vendor sees what was used of its products.
     __row_policy__: ClassVar[RowPolicy] = RowPolicy(
+        own=OWN_ONCE,
         also_read=(
             "EXISTS (SELECT 1 FROM products WHERE products.id = product_id AND products.organization_id"
             " BETWEEN argosy_first_organization() AND argosy_last_organization())"
-        )
+        ),
     )
 
     principal_kind: Mapped[PrincipalKind] = mapped_column(enum_type(PrincipalKind, "principal_kind"))

@@ -21,6 +21,7 @@ from argosy.kit.sides import Side
 from argosy.organizations.models import Organization
 from argosy.usage.grouping import Grouping, GroupPage
 from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, OrderItemUsage, UsageRecord
+from argosy.usage.pages import GroupPages
 from argosy.usage.schemas import UsageFilter
 
 KEEP_SEGMENTS = timedelta(days=30)
@@ -89,10 +90,17 @@ class UsageRepository(TenantRepository[UsageRecord]):
         """Select the sums of counters, grouped by columns: the caller's organization's, or of its products."""
         columns = [_column(name) for name in names]
         sums = [cast(func.sum(_column(name)), BigInt).label(name) for name in COUNTERS]
+        return self._asked(principal, only).with_only_columns(*columns, *sums).group_by(*columns)
+
+    def _rows(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
+        """Select the counters that groups are made of, with what they are grouped by."""
+        return self._asked(principal, only).with_only_columns(*(_column(name) for name in (*names, *COUNTERS)))
+
+    def _asked(self, principal: Principal, only: UsageFilter) -> Select[UsageRecord]:
         found = self.readable_by(principal) if only.side is Side.CUSTOMER else self.sold_by(principal)
         if only.side is Side.VENDOR:
             found = found.join(Organization, Organization.id == UsageRecord.organization_id)
-        return _within(found, only).with_only_columns(*columns, *sums).group_by(*columns)
+        return _within(found, only)
 
     def sold_by(self, principal: Principal) -> Select[UsageRecord]:
         """Select what was used under the products of the caller's organization, by whomever."""
@@ -132,7 +140,8 @@ class UsageRepository(TenantRepository[UsageRecord]):
         self, principal: Principal, names: Sequence[str], only: UsageFilter, query: PageQuery, sort: str | None
     ) -> GroupPage:
         """Return one page of groups and the sum over all of them, in one statement unless the page is empty."""
-        return await Grouping(self.groups(principal, names, only), names, sort).page(self._session, query)
+        pages = GroupPages(self.groups(principal, names, only), self._rows(principal, names, only), names, sort)
+        return await pages.page(self._session, query)
 
     async def stream(
         self, principal: Principal, names: Sequence[str], only: UsageFilter, sort: str | None

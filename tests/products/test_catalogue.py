@@ -16,6 +16,7 @@ from argosy.kit.db.session import Database
 from argosy.kit.ids import new_id
 from argosy.kit.principal import Role
 from argosy.organizations.models import Membership
+from argosy.products import matching
 from argosy.products.models import Product, ProductStatus, ProductTag
 from tests.support.callers import Caller, register
 from tests.support.products import drafted, published, served
@@ -143,6 +144,19 @@ async def test_products_are_filtered(
     assert await names(client, "?model=stranger/sizes") == []
     for wrong in ("currency=XXX", "min_price=-1", "max_price=x", "vendor=A", "status=gone", "sort=sold"):
         assert (await client.get(f"/api/v1/products?{wrong}")).status_code == 422, wrong
+
+
+async def test_what_many_have_is_found_as_what_few_have(
+    database: Database, owner: Caller, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.write() as session:
+        session.add_all([row(owner, number, tags=["a", *(["b"] if number % 2 else [])]) for number in range(5)])
+    asked = ("tag=a", "tag=b&tag=a", "tag=c", "q=product", "q=product 00003", "q=prod&tag=b&sort=name", "q=x")
+    found = [await names(client, f"?{query}") for query in asked]
+    assert [len(one) for one in found] == [5, 2, 0, 5, 1, 2, 0]
+    for common in (1, 3):
+        monkeypatch.setattr(matching, "COMMON", common)
+        assert [await names(client, f"?{query}") for query in asked] == found, common
 
 
 async def test_facets_count_what_is_found(

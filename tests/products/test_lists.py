@@ -15,6 +15,7 @@ PLANS = {
     "sort=price": ("ix_products_status_price_id",),
     "sort=-name": ("ix_products_status_name_key_id",),
     "q=product%20042": ("ix_products_status_name_key_id", NEWEST),
+    "q=product": (NEWEST,),
     "currency=EUR&sort=price&min_price=600": ("ix_products_status_currency_price_id",),
     "vendor=stranger": (OF_VENDOR, NEWEST),
     "status=draft": (OF_VENDOR, NEWEST),

@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_ss_cursor
 
+from argosy.kit.db import totals
 from argosy.kit.db.session import Database
 from argosy.usage.export import csv_head
 from argosy.usage.live import MOST_EXPORTS
+from argosy.usage.pages import READ
 from argosy.usage.repository import STREAM_ROWS
 from argosy.usage.schemas import GroupBy, UsageSort
 from argosy.usage.service import COLUMNS
@@ -146,6 +148,39 @@ async def test_pages_and_cursors_give_every_group_once(owner: Caller, some: None
     assert items == whole["items"]
     beyond = await asked(owner, f"{groups}&page=9")
     assert (beyond["items"], beyond["calls"]) == ([], 10)
+
+
+async def pages(caller: Caller, query: str) -> list[dict[str, Any]]:
+    """Pages of a list by number, and by cursor from the first on."""
+    found = [await asked(caller, f"{query}&size=30&page={page}") for page in (1, 2, 3, 9)]
+    cursor: str | None = ""
+    while cursor is not None and len(found) < 10:
+        found.append(await asked(caller, f"{query}&size=30&cursor={cursor}"))
+        cursor = found[-1]["next_cursor"]
+    return found
+
+
+# Of one row a group; of two; of more than are expected; in the order of a figure, which needs all groups.
+@pytest.mark.parametrize(
+    ("query", "cut"),
+    [
+        ("group_by=version&group_by=day", True),
+        ("group_by=day&group_by=model&group_by=key&sort=-day", True),
+        ("group_by=day", False),
+        ("group_by=day&sort=-calls", False),
+    ],
+)
+async def test_pages_that_are_cut_out_of_the_first_rows_are_the_same(
+    app: FastAPI, owner: Caller, query: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(app.state.database, owner, 2_000)
+    whole = await pages(owner, query)
+    monkeypatch.setattr(totals, "MANY", 1)
+    await asked(owner, query)
+    with statements(app.state.database) as made:
+        assert await pages(owner, query) == whole
+    assert any(READ in statement for statement, _ in made) is (cut or "sort" not in query)
+    assert all(READ in statement for statement, _ in made) is cut
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WzFd", "bnVsbA", "W251bGwsMV0", "WyJcdTAwMDAiLDFd", "WyJhIiwxZTk5OV0"])

@@ -47,6 +47,9 @@ class Binding:
 
 
 _OWN = "organization_id BETWEEN argosy_first_organization() AND argosy_last_organization()"
+# The same, worked out once for a statement and not for each row, for tables of which many rows are read at once. The
+# planner cannot tell how many rows it lets through.
+OWN_ONCE = "organization_id BETWEEN (SELECT argosy_first_organization()) AND (SELECT argosy_last_organization())"
 
 
 @dataclass(frozen=True, slots=True)
