@@ -9,14 +9,25 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from argosy.app import Application, configure, unconfigured
+from argosy.registry.sandbox import Sandbox
 from argosy.settings import Settings
 from tests.support.callers import Caller
+from tests.support.conversions import Run, remembering
 from tests.support.databases import PostgresServer, migrate
 from tests.support.servers import ServerProcess
 from tests.support.settings import make_settings
 from tests.support.templates import Templates
 
 ACCOUNTS = frozenset({"owner", "stranger"})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated() -> Iterator[Run]:
+    """Convert the same upload once, not in a process of its own for every test that pushes it; give what does it."""
+    original = Sandbox.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sandbox, "run", remembering(original))
+        yield original
 
 
 @pytest.fixture(scope="session")

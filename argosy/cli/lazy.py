@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from argosy.kit import memory
+
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
@@ -19,7 +21,8 @@ class Lazy:
 
     def load(self, called: str) -> Any:  # noqa: ANN401 - a command or a group of them
         """Import the command, or the group of commands."""
-        found = getattr(import_module(self.module), self.name)
+        with memory.importing():
+            found = getattr(import_module(self.module), self.name)
         if isinstance(found, typer.Typer):
             command = get_command(found)
         else:

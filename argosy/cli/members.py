@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from argosy.engines.channel import Channel, Handler, Unanswered
 from argosy.kit.figures import FAMILIES, Family
 
-MODULE = "argosy.cli.worker"
+MODULE = "argosy.cli.work"
 # A worker may be busy; who scrapes waits ten seconds as a rule.
 PATIENCE_SECONDS = 5.0
 

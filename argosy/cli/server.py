@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from argosy.kit import memory
 from argosy.settings import DataSettings, Settings
 
 
@@ -46,10 +47,11 @@ def _supervise(settings: Settings) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from argosy.cli.process import serve  # noqa: PLC0415 - heavy
-    from argosy.cli.tls import TlsUnusable  # noqa: PLC0415
-    from argosy.migrations import SchemaOutdated  # noqa: PLC0415
-    from argosy.serving.protocols.grpc_port import GrpcMissing  # noqa: PLC0415
+    with memory.importing():
+        from argosy.cli.process import serve  # noqa: PLC0415 - heavy
+        from argosy.cli.tls import TlsUnusable  # noqa: PLC0415
+        from argosy.migrations import SchemaOutdated  # noqa: PLC0415
+        from argosy.serving.protocols.grpc_port import GrpcMissing  # noqa: PLC0415
 
     try:
         return 0 if serve(settings) else 1
@@ -60,7 +62,8 @@ def _serve(settings: Settings) -> int:
 
 def openapi() -> None:
     """Print the OpenAPI document of the fixed routes."""
-    from argosy.app import create_app  # noqa: PLC0415 - heavy
-    from argosy.serving.openapi import fixed  # noqa: PLC0415
+    with memory.importing():
+        from argosy.app import create_app  # noqa: PLC0415 - heavy
+        from argosy.serving.openapi import fixed  # noqa: PLC0415
 
     typer.echo(json.dumps(fixed(create_app(load_settings())), indent=2))

@@ -170,7 +170,3 @@ def main() -> int:
     except (SchemaOutdated, TlsUnusable, GrpcMissing) as error:
         typer.echo(f"argosy: {error}", err=True)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -138,7 +138,7 @@ class CheckedBackend(AsyncNetworkBackend):
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def system_trust() -> ssl.SSLContext:
     """Whom the system trusts, which takes some 30 milliseconds to read."""
     return ssl.create_default_context()
 
@@ -151,7 +151,7 @@ class Outgoing:
     ) -> None:
         self._targets = Targets(allowed)
         self._backend = CheckedBackend(self._targets, resolver)
-        self._tls = tls or _trust()
+        self._tls = tls or system_trust()
 
     async def check(self, url: str) -> None:
         """Raise `TargetRefused` for a URL that would not be called; ask before one is stored."""

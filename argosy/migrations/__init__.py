@@ -1,6 +1,7 @@
 """Database migrations, packaged with the code they belong to."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def is_compared(name: str | None, kind: str, _parents: object) -> bool:
     return kind not in {"table", "index"} or "_fts" not in (name or "")
 
 
+@cache
 def head() -> str:
-    """Return the newest revision."""
+    """Return the newest revision, which takes reading all of them."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
@@ -101,6 +103,7 @@ async def revision(database: Database, message: str) -> list[Path]:
 
     def run(connection: Connection) -> list[Path]:
         made = command.revision(_config(connection), message=message, autogenerate=True, rev_id=number)
+        head.cache_clear()
         scripts = made if isinstance(made, list) else [made]
         return [Path(script.path) for script in scripts if script is not None]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
 from argosy.events.models import Event
@@ -19,6 +19,7 @@ from argosy.orders.states import ORDER_TRANSITIONS, UNSOLD, OrderStatus
 from argosy.products.models import Product, ProductStatus
 from tests.support.callers import Caller, bound
 from tests.support.products import PLAN, body, drafted, published, served
+from tests.support.statements import statements
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -239,18 +240,10 @@ async def test_every_pair_of_states(
 
 
 async def test_a_list_costs_the_same_statements_however_long(app: FastAPI, owner: Caller) -> None:
-    counted: list[str] = []
-    engine = app.state.database.engine.sync_engine
-
-    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        counted.append(statement)
-
     async def cost() -> int:
-        counted.clear()
-        event.listen(engine, "before_cursor_execute", count)
-        await owner.get("/orders?size=100")
-        event.remove(engine, "before_cursor_execute", count)
-        return len([one for one in counted if "FROM order" in one])
+        with statements(app.state.database, "FROM order") as noted:
+            await owner.get("/orders?size=100")
+        return len(noted)
 
     await served(owner)
     product = await published(owner)

@@ -1,25 +1,25 @@
 """The catalogue: what is on sale for everybody, found, filtered, sorted and paged; drafts for their vendor."""
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, text
 
 from argosy.kit.clock import now
 from argosy.kit.db.session import Database
+from argosy.kit.db.tenancy import SYSTEM
 from argosy.kit.ids import new_id
 from argosy.kit.principal import Role
 from argosy.organizations.models import Membership
 from argosy.products import matching
 from argosy.products.models import Product, ProductStatus, ProductTag
+from bench.filling import analyze
 from tests.support.callers import Caller, register
 from tests.support.products import drafted, published, served
+from tests.support.statements import explain, reads_whole, statements
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -45,19 +45,6 @@ def row(caller: Caller, number: int, status: ProductStatus = ProductStatus.PUBLI
 def database(app: FastAPI) -> Database:
     found: Database = app.state.database
     return found
-
-
-@contextmanager
-def statements(app: FastAPI) -> Iterator[list[tuple[str, Any]]]:
-    noted: list[tuple[str, Any]] = []
-    engine = app.state.database.engine.sync_engine
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
-        noted.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield noted
-    event.remove(engine, "before_cursor_execute", note)
 
 
 async def names(client: httpx2.AsyncClient, query: str) -> list[str]:
@@ -225,9 +212,9 @@ async def test_a_list_costs_the_same_statements_however_long(
     app: FastAPI, database: Database, owner: Caller, client: httpx2.AsyncClient
 ) -> None:
     async def cost() -> int:
-        with statements(app) as noted:
+        with statements(database, "FROM product") as noted:
             assert (await client.get("/api/v1/products?size=200")).status_code == 200
-        return len([one for one, _ in noted if "FROM product" in one])
+        return len(noted)
 
     async with database.write() as session:
         session.add(row(owner, 0, tags=["a", "b"]))
@@ -255,18 +242,11 @@ async def test_lists_use_the_indexes(
         session.add_all([row(stranger, number) for number in range(1500)])
         session.add_all([row(owner, 5000 + number, tags=["rare"]) for number in range(5)])
     if database.dialect == "postgresql":  # SQLite is asked as it is used: without statistics
-        async with database.connection() as connection:
-            await connection.execute(text("ANALYZE"))
+        await analyze(database)
     for query, index in QUERIES.items():
         parts = f"{query}{'&' if query else '?'}cursor=&size=5"
-        with statements(app) as noted:
+        with statements(database, "FROM products LEFT OUTER JOIN") as noted:
             assert (await client.get(f"/api/v1/products{parts}")).status_code == 200
-        statement, parameters = next(
-            one for one in noted if "FROM products LEFT OUTER JOIN" in one[0].replace("\n", "")
-        )
-        prefix = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
-        async with database.connection() as connection:
-            plan = str((await connection.exec_driver_sql(prefix + statement, parameters)).all())
+        plan = await explain(database, SYSTEM, noted[0])
         assert index in plan, (query, plan)
-        assert "Seq Scan on products" not in plan, (query, plan)
-        assert "SCAN products" not in plan.replace("SCAN products USING", ""), (query, plan)
+        assert not reads_whole(plan, "products"), (query, plan)

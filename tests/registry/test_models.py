@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from tests.support.callers import Caller
 from tests.support.models import classifier_sample, linear_classifier, pushed, settled, sums, upload
+from tests.support.statements import statements
 
 
 async def test_a_model_is_made_shown_changed_and_deleted(owner: Caller) -> None:
@@ -87,26 +88,16 @@ async def test_pages_by_number_and_by_cursor_agree(owner: Caller) -> None:
 
 
 async def test_a_list_costs_the_same_statements_however_long(app: FastAPI, owner: Caller) -> None:
-    from sqlalchemy import event  # noqa: PLC0415
-
-    counted: list[str] = []
-    engine = app.state.database.engine.sync_engine
-
-    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        counted.append(statement)
-
-    async def statements() -> int:
-        counted.clear()
-        event.listen(engine, "before_cursor_execute", count)
-        await owner.get("/models?size=100")
-        event.remove(engine, "before_cursor_execute", count)
-        return len([one for one in counted if "FROM models" in one or "FROM aliases" in one])
+    async def cost() -> int:
+        with statements(app.state.database, "FROM models", "FROM aliases") as noted:
+            await owner.get("/models?size=100")
+        return len(noted)
 
     await owner.post("/models", json={"name": "m0"})
-    one = await statements()
+    one = await cost()
     for index in range(1, 12):
         await owner.post("/models", json={"name": f"m{index}"})
-    assert await statements() == one
+    assert await cost() == one
 
 
 async def test_a_pushed_version_carries_what_was_said_and_what_was_proved(owner: Caller) -> None:

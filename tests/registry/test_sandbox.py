@@ -11,7 +11,14 @@ import pytest
 from argosy.conversion import confine
 from argosy.registry.sandbox import Sandbox, SandboxFailure
 from argosy.settings import ConversionSettings
+from tests.support.conversions import Run
 from tests.support.models import linear_classifier
+
+
+@pytest.fixture(autouse=True)
+def each_time(isolated: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is remembered here."""
+    monkeypatch.setattr(Sandbox, "run", isolated)
 
 
 def folder(tmp_path: Path, content: bytes) -> Path:

@@ -84,6 +84,8 @@ class PostgresServer:
             "ALTER SYSTEM SET synchronous_commit = off",
             "ALTER SYSTEM SET full_page_writes = off",
             "ALTER SYSTEM SET max_wal_size = '128MB'",
+            # Tests that look at plans collect statistics themselves, and nothing comes between.
+            "ALTER SYSTEM SET autovacuum = off",
             "SELECT pg_reload_conf()",
         ):
             self.execute(statement)

@@ -19,7 +19,8 @@ def make_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings
         "data": DataSettings(dir=data_dir),
         "database": DatabaseSettings.model_validate({"url": database_url, "migrate": False}),
         "log": LogSettings(format="json", level="warning"),
-        "jobs": JobsSettings(poll=0.05),
+        # A job that is queued wakes the workers; asking twenty times a second would cost a sixth of a processor.
+        "jobs": JobsSettings(poll=0.5),
         "usage": UsageSettings(flush=0.05),
         "network": NetworkSettings(hosts=["argosy.test"]),
     }

@@ -3,14 +3,12 @@
 import asyncio
 import csv
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_ss_cursor
 
 from argosy.kit.db import totals
@@ -21,52 +19,43 @@ from argosy.usage.pages import READ
 from argosy.usage.repository import STREAM_ROWS
 from argosy.usage.schemas import GroupBy, UsageSort
 from argosy.usage.service import COLUMNS
+from bench.filling import analyze
 from tests.support.callers import Caller, actor
+from tests.support.statements import explain, reads_whole, statements
 from tests.usage.test_counting import entry
 
 MANY, DAYS = 100_000, 400
+USAGE = "FROM usage_records"
 BULK = {
     "sqlite": (
         "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < :many - 1)",
         "lower(hex(randomblob(16)))",
         ":organization_hex",
-        "printf('%032x', n / 800)",
+        "printf('%032x', {})",
         "date('2025-01-01', (n % :days) || ' days')",
     ),
     "postgresql": (
         "WITH numbers(n) AS (SELECT generate_series(0, :many - 1))",
         "gen_random_uuid()",
         "CAST(:organization AS uuid)",
-        "lpad(to_hex(n / 800), 32, '0')::uuid",
+        "lpad(to_hex({}), 32, '0')::uuid",
         "DATE '2025-01-01' + n % :days",
     ),
 }
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that read usage."""
-    found: list[tuple[str, Any]] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool) -> None:
-        if "FROM usage_records" in statement:
-            found.append((statement, parameters))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield found
-    event.remove(engine, "before_cursor_execute", note)
-
-
-async def fill(database: Database, caller: Caller, many: int = MANY) -> None:
-    """Give an organization rows: two a day of each of many models."""
-    numbers, identity, organization, model, day = BULK[database.dialect]
+async def fill(database: Database, caller: Caller, many: int = MANY, *, of_products: bool = False) -> None:
+    """Give an organization rows: two a day of each of many models, of no product or each of one of many vendors'."""
+    numbers, identity, organization, ids, day = BULK[database.dialect]
+    model = ids.format("n / 800")
+    product = ids.format("1000000 + n / 20") if of_products else "NULL"
     statement = (
-        "INSERT INTO usage_records (id, organization_id, principal_kind, principal_id, model_id, model, version, day,"
-        " calls, rows, refused, errors, ms_1, ms_10, created_at, updated_at) "
+        "INSERT INTO usage_records (id, organization_id, principal_kind, principal_id, model_id, product_id, model,"
+        " version, day, calls, rows, refused, errors, ms_1, ms_10, created_at, updated_at) "
         f"{numbers if database.dialect == 'sqlite' else ''} "
-        f"SELECT {identity}, {organization}, 'api_key', {model}, {model}, 'owner/m' || (n / 800), 1 + (n / 400) % 2,"
-        f" {day}, n % 7 + 1, 10, n % 3, n % 5, n % 7, 1, '2025-01-01 00:00:00', '2025-01-01 00:00:00' FROM numbers"
+        f"SELECT {identity}, {organization}, 'api_key', {model}, {model}, {product}, 'owner/m' || (n / 800),"
+        f" 1 + (n / 400) % 2, {day}, n % 7 + 1, 10, n % 3, n % 5, n % 7, 1, '2025-01-01 00:00:00',"
+        " '2025-01-01 00:00:00' FROM numbers"
     )
     if database.dialect == "postgresql":
         statement = f"{numbers} {statement}"
@@ -74,7 +63,7 @@ async def fill(database: Database, caller: Caller, many: int = MANY) -> None:
     values["organization_hex"] = UUID(caller.organization_id).hex
     async with database.write() as session:
         await session.execute(text(statement), values)
-        await session.execute(text("ANALYZE"))
+    await analyze(database)
 
 
 @pytest.fixture
@@ -226,21 +215,18 @@ async def test_so_many_exports_run_at_once(app: FastAPI, owner: Caller) -> None:
 async def test_a_hundred_thousand_rows(app: FastAPI, owner: Caller, stranger: Caller) -> None:
     database: Database = app.state.database
     await fill(database, owner)
-    with statements(database) as made:
+    with statements(database, USAGE) as made:
         week = await asked(owner, "group_by=version&group_by=day&since=2025-03-01&until=2025-03-07&sort=-errors")
         assert len(made) == 1, "groups, their number and their sum"
         assert week["total"] == 7 * MANY // DAYS
         page = await asked(owner, "group_by=version&group_by=day&since=2025-03-01&until=2025-03-07&size=200&cursor=")
         assert len(page["items"]) == 200
         assert (len(made), page["calls"]) == (2, week["calls"])
-    statement, parameters = made[0]
-    explain = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
-    async with database.read(actor(owner)) as session:
-        connection = await session.connection()
-        plan = "\n".join(str(row) for row in await connection.exec_driver_sql(explain + statement, parameters))
+    plan = await explain(database, actor(owner), made[0])
     assert "ix_usage_records_organization_id_day" in plan, plan
+    assert not reads_whole(plan, "usage_records"), plan
 
-    with statements(database) as made:
+    with statements(database, USAGE) as made:
         answer = await owner.get("/usage?group_by=version&group_by=day&format=csv")
         lines = read(answer.content)
         assert len(made) == 1

@@ -15,7 +15,7 @@ from tests.support.entitlements import PREDICT, bought, with_key
 from tests.support.products import published, served
 from tests.support.statements import explain, reads_whole, statements
 from tests.usage.test_counting import counted, entry
-from tests.usage.test_queries import asked, fill, read
+from tests.usage.test_queries import USAGE, asked, fill, read
 
 DAYS = (date(2026, 10, 31), date(2026, 11, 1))
 
@@ -151,8 +151,8 @@ async def test_a_vendor_among_many_is_found_by_an_index(
     app: FastAPI, owner: Caller, stranger: Caller, products: list[UUID]
 ) -> None:
     database = app.state.database
-    await fill(database, stranger)
-    with statements(database, "FROM usage_records") as made:
+    await fill(database, stranger, 20_000, of_products=True)
+    with statements(database, USAGE) as made:
         found = await asked(owner, "as=vendor&since=2026-11-01&until=2026-11-30")
     assert (len(made), found["calls"]) == (1, 10)
     plan = await explain(database, actor(owner), made[0])

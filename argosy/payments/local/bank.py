@@ -17,6 +17,7 @@ from argosy.kit.clock import now
 from argosy.kit.crypto import KeyRing
 from argosy.kit.db.session import Database, WriteSession
 from argosy.kit.logs import get_logger
+from argosy.kit.outgoing import system_trust
 from argosy.payments.attending import attend
 from argosy.payments.local.models import LocalWebhook
 from argosy.payments.local.provider import HEADER, NAME, PURPOSE, SIGNAL, intent_of, refund_of
@@ -47,9 +48,8 @@ class LocalBank:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with httpx2.AsyncClient(
-            timeout=SEND_SECONDS, trust_env=False, verify=self._tls or ssl.create_default_context()
-        ) as self._client:
+        trusted = self._tls or system_trust()
+        async with httpx2.AsyncClient(timeout=SEND_SECONDS, trust_env=False, verify=trusted) as self._client:
             await attend(self._database, SIGNAL, WebhookRepository, self._deliver)
 
     async def _deliver(self, webhook_id: str) -> None:
