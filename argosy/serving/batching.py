@@ -70,7 +70,7 @@ class Lane:
         self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
         self._start_is_due: asyncio.Handle | None = None
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
-        self._seconds_a_row = 0.0
+        self._seconds_a_row = 0.0 if runtime.traits.loops else self._floor + self._slope
         self._most_waiting = limits.queue_rows
 
     @property
@@ -233,8 +233,8 @@ class Lane:
             self._finish(batch, error)
 
     def _learn(self, rows: int, seconds: float) -> None:
-        self._bound(seconds / rows)
         # A run that was interrupted says nothing about the model: one that takes longer now is believed step by step.
+        self._bound(seconds / rows)
         seconds = min(seconds, 2 * (self._floor + rows * self._slope))
         if rows <= 2:  # noqa: PLR2004 - a run pads one row to two
             self._floor += SMOOTHING * (seconds - self._floor)
@@ -244,7 +244,7 @@ class Lane:
     def _bound(self, seconds_a_row: float) -> None:
         """Bound what waits by the time that it will take."""
         known = self._seconds_a_row
-        self._seconds_a_row = known + SMOOTHING * (seconds_a_row - known) if known else seconds_a_row
+        self._seconds_a_row = known + SMOOTHING * (min(seconds_a_row, 2 * known) - known) if known else seconds_a_row
         limits = self.limits
         if self._seconds_a_row * limits.queue_rows <= limits.queue_seconds * limits.workers:
             self._most_waiting = limits.queue_rows

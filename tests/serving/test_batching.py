@@ -257,7 +257,7 @@ class Slow(OnnxRuntime):
     """A model whose every row takes a while."""
 
     def __init__(self) -> None:
-        self.traits = Traits(batches=True, loops=False, floor=0.02, slope=0.02)
+        self.traits = Traits(batches=True, loops=False, floor=0.0, slope=0.02)
         self.uniform = True
 
     def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
@@ -275,3 +275,28 @@ async def test_no_more_waits_than_runs_in_the_time_that_is_given(threads: Thread
     answered = [one for one in found if isinstance(one, dict)]
     assert len(refused) + len(answered) == 100
     assert 32 <= len(answered) <= 60  # 50 rows of 20 ms, as far as a sleep is exact, and what runs
+
+
+class Stalls(Slow):
+    """Answers soon, but for one run that the machine interrupts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traits = Traits(batches=True, loops=False, floor=0.0, slope=0.002)
+        self.stalls = False
+
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
+        if self.stalls:
+            self.stalls = False
+            time.sleep(0.5)
+        return {"Y": np.ones((rows, 1), np.float32)}
+
+
+async def test_one_run_that_is_interrupted_turns_nobody_away(threads: ThreadPoolExecutor) -> None:
+    runtime = Stalls()
+    lane = Lane(runtime, threads, replace(LIMITS, rows=4, queue_seconds=1.0), hand_out)
+    one = {"X": np.ones((1, 1), np.float32)}
+    await lane.infer(one, 1, "caller")
+    runtime.stalls = True
+    await lane.infer(one, 1, "caller")
+    await asyncio.gather(*(lane.infer(one, 1, "caller") for _ in range(100)))
