@@ -76,6 +76,14 @@ class Ended(Exception):
     """The entitlement lets nobody in any more."""
 
 
+class Changed(Exception):
+    """The entitlement counts by another period than the terms that were gone by."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__()
+        self.terms = terms
+
+
 def share(left: int, needed: int) -> int:
     """Return how much is leased at once: the less, the less there is, so that none lies idle where others want it."""
     return min(left, max(needed, min(MOST, left // PART))) if needed else 0
@@ -90,10 +98,12 @@ class Ledger:
     async def lease(self, terms: Terms, start: datetime, needed: Units) -> Lease:
         """Take what is needed, and more where there is plenty, by the terms that hold now.
 
-        Raises `Ended`, and what a database raises that is away: nothing is spent then.
+        Raises `Ended`, `Changed`, and what a database raises that is away: nothing is spent then.
         """
         async with self._database.write() as session:
             entitlement, taken = await _locked(session, terms.id, start)
+            if entitlement.period is not terms.period:
+                raise Changed(Terms.of(entitlement))
             calls = BOUNDLESS if entitlement.calls is None else entitlement.calls - taken.calls
             rows = BOUNDLESS if entitlement.rows is None else entitlement.rows - taken.rows
             left = Units(max(0, calls), max(0, rows))

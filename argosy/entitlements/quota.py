@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from argosy.entitlements.ledger import Ended, Ledger, Terms, Units
+from argosy.entitlements.ledger import Changed, Ended, Ledger, Terms, Units
 from argosy.entitlements.pace import Pace
 from argosy.entitlements.periods import Span, span
 from argosy.kit.clock import now
@@ -188,11 +188,14 @@ class Quota:
         self._patient = True
 
     async def _leased(self, needed: Units) -> bool:
-        if self._holds(needed):
-            return True
-        missing = Units(max(0, needed.calls - self._calls), max(0, needed.rows - self._rows))
-        # Who called may go meanwhile: what the ledger gave for the call is held for the next one.
-        return await completed(self._take(self._span, missing))
+        while not self._holds(needed):
+            missing = Units(max(0, needed.calls - self._calls), max(0, needed.rows - self._rows))
+            try:
+                # Who called may go meanwhile: what the ledger gave for the call is held for the next one.
+                return await completed(self._take(self._span, missing))
+            except Changed as changed:
+                self.adopt(changed.terms)
+        return True
 
     async def _take(self, of: Span, missing: Units) -> bool:
         try:

@@ -5,12 +5,14 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
 from argosy.entitlements import grants as entitlement_grants
 from argosy.entitlements import ledger, quota, repository, schemas
+from argosy.entitlements.models import Entitlement
 from argosy.entitlements.periods import span
 from argosy.kit.clock import now
 from argosy.products.plans import Period
@@ -218,6 +220,25 @@ async def test_a_call_that_waits_goes_on_in_the_period_of_the_new_plan(
     answers = await asyncio.gather(waiting, stranger.post(PREDICT, json=ROW))
     assert [answer.status_code for answer in answers] == [200, 200]
     await settled(stranger, found, 2)
+
+
+async def test_what_a_process_knows_of_an_older_plan_takes_nothing_of_a_period_that_is_over(
+    app: FastAPI, owner: Caller, stranger: Caller
+) -> None:
+    found = await granted(owner, stranger, {"period": "year", "calls": 1})
+    assert (await with_key(stranger)).status_code == 200
+    books = ledger.Ledger(app.state.database)
+    async with app.state.database.read() as session:
+        known = ledger.Terms.of(await session.get_one(Entitlement, UUID(found["id"])))
+    changed = await owner.patch(f"/entitlements/{found['id']}", json={"plan": {"period": "day", "calls": 9}})
+    assert changed.status_code == 200
+    former = quota.Quota(known, books, app.state.rates, lambda _: None)
+    with pytest.raises(ledger.Changed):
+        await books.lease(known, span(known.period, now()).start, ledger.Units(1, 1))
+    await former.acquire(1, 1, patiently=False)
+    assert former.terms.period is Period.DAY
+    await former.settle(everything=True)
+    await settled(stranger, found, 1)
 
 
 async def test_the_rate_of_the_plan_holds(owner: Caller, stranger: Caller) -> None:
