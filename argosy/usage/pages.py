@@ -12,6 +12,8 @@ from argosy.kit.pagination import PageQuery
 from argosy.usage.grouping import KEY, Grouping, GroupPage
 from argosy.usage.models import COUNTERS, UsageRecord
 
+# Fewer are summed each time: who has few wants to see the last call.
+MANY_GROUPS = 10_000
 ROWS_A_GROUP = 4
 MOST_ROWS = 25_000
 READ = "read_"
@@ -34,7 +36,7 @@ class GroupPages(Grouping):
         if known is not None and (page := await self._cut(session, query, known)):
             return page
         page = await super().page(session, query)
-        if key is not None and page.sum is not None:
+        if key is not None and page.sum is not None and page.groups >= MANY_GROUPS:
             session.totals.keep(key, page.groups, *(getattr(page.sum, name) for name in COUNTERS))
         return page
 

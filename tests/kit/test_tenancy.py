@@ -304,3 +304,11 @@ async def test_a_role_that_bypasses_it_is_warned_about(
             pass
         assert ("row_level_security_bypassed" in capsys.readouterr().err) is warned
     postgres.drop(name)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_each_statement_is_planned_for_its_own_parameters(database: Database) -> None:
+    """A plan for any parameters suits a rare tag or a common one, and PostgreSQL would take one after some runs."""
+    async with database.read() as reading, database.write() as writing:
+        for session in (reading, writing):
+            assert await session.scalar(text("SHOW plan_cache_mode")) == "force_custom_plan"

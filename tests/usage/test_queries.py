@@ -13,6 +13,7 @@ from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_ss_cursor
 
 from argosy.kit.db import totals
 from argosy.kit.db.session import Database
+from argosy.usage import pages as group_pages
 from argosy.usage.export import csv_head
 from argosy.usage.live import MOST_EXPORTS
 from argosy.usage.pages import READ
@@ -165,6 +166,7 @@ async def test_pages_that_are_cut_out_of_the_first_rows_are_the_same(
     await fill(app.state.database, owner, 2_000)
     whole = await pages(owner, query)
     monkeypatch.setattr(totals, "MANY", 1)
+    monkeypatch.setattr(group_pages, "MANY_GROUPS", 1)
     await asked(owner, query)
     with statements(app.state.database, "FROM usage_records") as made:
         assert await pages(owner, query) == whole

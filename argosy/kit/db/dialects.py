@@ -68,15 +68,17 @@ def _prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
 
 def _prepare_postgresql(engine: Engine, busy_timeout: float) -> None:
     lock_timeout = str(int(busy_timeout * 1000))
-    writing = _set_local("lock_timeout", *_ACTOR)
-    reading = _set_local("transaction_read_only", "lock_timeout", *_ACTOR)
+    writing = _set_local("plan_cache_mode", "lock_timeout", *_ACTOR)
+    reading = _set_local("plan_cache_mode", "transaction_read_only", "lock_timeout", *_ACTOR)
+    # A statement that is run often would get a plan for any parameters: the one of a rare tag for a common one.
+    plans = {"plan_cache_mode": "force_custom_plan", "lock_timeout": lock_timeout}
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         # A transaction that is bound to nobody has no rows: row-level security fails closed.
         binding: Binding = options.get(_BINDING) or Binding()
-        settings = {"transaction_read_only": "on", "lock_timeout": lock_timeout, **_settings_of(binding.actor)}
+        settings = {"transaction_read_only": "on", **plans, **_settings_of(binding.actor)}
         connection.execute(reading if options.get(READ_ONLY, False) else writing, settings)
         binding.announced = True
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select
 from argosy.kit.clock import now
 from argosy.kit.db.tenancy import Actor
 
-MANY = 10_000
+MANY = 1000
 KEEP = timedelta(seconds=30)
 MOST = 500
 
