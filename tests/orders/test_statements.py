@@ -185,11 +185,10 @@ async def test_what_was_counted_before_orders_were_is_that_of_the_only_one(
     assert await used_of(app, (stranger, owner), only, *orders) == [(1, 1), (0, 0), (0, 0)]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has no row-level security
 async def test_rows_alone_let_customer_and_vendor_read_and_nobody_else(
     app: FastAPI, owner: Caller, stranger: Caller, order: dict[str, Any]
 ) -> None:
-    if app.state.database.dialect == "sqlite":
-        pytest.skip("SQLite has no row-level security")
     counts = []
     for who in (actor(stranger), actor(owner), Actor.member(UUID(int=1)), NOBODY):
         async with app.state.database.read(who) as session:

@@ -114,11 +114,10 @@ async def test_a_key_without_the_scope_of_sales_is_refused(owner: Caller) -> Non
     assert (refused.status_code, refused.json()["required_scope"]) == (403, "sales:read")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has no row-level security
 async def test_rows_alone_let_a_vendor_read_and_nobody_else(
     app: FastAPI, owner: Caller, stranger: Caller, products: list[UUID]
 ) -> None:
-    if app.state.database.dialect == "sqlite":
-        pytest.skip("SQLite has no row-level security")
     counts = []
     for who in (actor(owner), actor(stranger), Actor.member(UUID(int=1)), NOBODY):
         async with app.state.database.read(who) as session:
