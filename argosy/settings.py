@@ -251,7 +251,7 @@ class ServingSettings(BaseModel):
     threads: int = Field(2, gt=0, description="Runs of one model at once in one process.")
     batch_rows: int = Field(256, gt=0, description="Rows of several requests run together at most.")
     cache_bytes: Bytes = Field(64 * 2**20, description="Memory of one process for answers of models that cache them.")
-    queue_rows: int = Field(20_000, gt=0, description="Rows that may wait for one model; above, the answer is 503.")
+    queue_rows: int = Field(100_000, gt=0, description="Rows that may wait for one model; above, the answer is 503.")
     queue_seconds: Seconds = Field(1.5, description="Seconds that what waits for a model may take to run; above: 503.")
     queue_bytes: Bytes = Field(256 * 2**20, description="Bytes that may wait for one model; above, the answer is 503.")
 

@@ -17,7 +17,7 @@ import onnxruntime as ort
 from argosy.serving.errors import ModelRejectedInput, Overloaded, PredictionTimedOut
 from argosy.serving.queue import FairQueue, Ticket
 from argosy.serving.runtime import Outputs, RunFailed, Runtime, Tensors
-from argosy.signature.quick import PackedRows
+from argosy.signature.packing import PackedRows
 
 INLINE_SECONDS = 300e-6
 SMOOTHING = 0.1

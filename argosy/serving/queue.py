@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from argosy.serving.runtime import Tensors
-from argosy.signature.quick import PackedRows
+from argosy.signature.packing import PackedRows
 
 
 @dataclass(eq=False, slots=True)

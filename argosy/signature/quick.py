@@ -8,92 +8,25 @@ This is the seam for a native decoder: bytes in, `PackedRows` out.
 """
 
 import struct
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from argosy.signature.arrays import MatrixReader
-from argosy.signature.schema import bounds, dtype_bounds, numpy_type
-from argosy.signature.spec import DType, Signature
+from argosy.signature.packing import FORMATS, PackedRows, Packing
+from argosy.signature.schema import bounds, dtype_bounds
+from argosy.signature.spec import Signature
 from argosy.signature.tensors import Batch, layout
 
-Array = NDArray[Any]
-_FORMATS = {DType.FLOAT32: "f", DType.FLOAT64: "d"}
-# How the largest number of float32 ends: one that was rounded down to it was too large.
-_LARGEST = b"\xff\xff\x7f"
+_HAS_BULK = find_spec("simdjson") is not None
+if TYPE_CHECKING or _HAS_BULK:
+    from argosy.signature.bulk import LEAST_BYTES, BulkReader
+
 _ABSENT = msgspec.UNSET
 _DOUBTS = (msgspec.DecodeError, struct.error, OverflowError, ValueError)  # ValidationError is a DecodeError
-
-
-class PackedRows(Mapping[str, Array]):
-    """Rows of the one tensor of a model as bytes, which become an array when they are asked for."""
-
-    __slots__ = ("_packing", "content")
-
-    def __init__(self, packing: "Packing", content: bytes) -> None:
-        self._packing = packing
-        self.content = content
-
-    def __getitem__(self, name: str) -> Array:
-        """Return the array, of shape (rows, features), which cannot be written to."""
-        if name != self._packing.name:
-            raise KeyError(name)
-        return self._packing.array(self.content)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the tensor's name."""
-        yield self._packing.name
-
-    def __len__(self) -> int:
-        """Return 1."""
-        return 1
-
-    def joined(self, others: Iterable["PackedRows"]) -> dict[str, Array]:
-        """Return the tensor of this one's and others' rows."""
-        content = b"".join([self.content, *[other.content for other in others]])
-        return {self._packing.name: self._packing.array(content)}
-
-
-class Packing:
-    """How rows of one tensor become bytes."""
-
-    def __init__(self, name: str, dtype: DType, width: int) -> None:
-        self.name = name
-        self.width = width
-        self.size = numpy_type(dtype).itemsize * width
-        self._type = numpy_type(dtype)
-        self._guard = dtype is DType.FLOAT32
-        self._row = struct.Struct(f"={width}{_FORMATS[dtype]}")
-
-    def array(self, content: bytes) -> Array:
-        """Return the array of some rows."""
-        return np.frombuffer(content, self._type).reshape(-1, self.width)
-
-    def is_finite(self, content: bytes) -> bool:
-        """Tell whether bytes, little-endian as protocols have them, are all finite; on other machines, no."""
-        return sys.byteorder == "little" and bool(np.isfinite(np.frombuffer(content, self._type)).all())
-
-    def one(self, values: Sequence[float]) -> bytes | None:
-        """Return the bytes of one row, or None in doubt; raises `struct.error` or `OverflowError`."""
-        content = self._row.pack(*values)
-        return None if self._guard and _LARGEST in content else content
-
-    def several(self, rows: Iterable[Iterable[float]]) -> bytes | None:
-        """Return the bytes of several rows, or None in doubt; raises `struct.error` or `OverflowError`."""
-        content = b"".join(starmap(self._row.pack, rows))
-        return None if self._guard and _LARGEST in content else content
-
-    def flat(self, values: Sequence[float]) -> bytes | None:
-        """Return the bytes of whole rows one after the other, or None in doubt; raises `OverflowError`."""
-        if len(values) == self.width:
-            return self.one(values)
-        return self.several(zip(*[iter(values)] * self.width, strict=True))
 
 
 class _Input(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -141,11 +74,23 @@ class QuickInfer:
     binary: bool = False
 
 
+class _Described(Protocol):
+    """What an input says of itself."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def datatype(self) -> str: ...
+    @property
+    def shape(self) -> list[int]: ...
+
+
 class QuickReader:
     """Reads what is plainly right for a signature of plain floats in one tensor, in the order of its columns."""
 
     def __init__(self, packing: Packing, names: Sequence[str]) -> None:
         self._packing = packing
+        self._bulk = BulkReader(packing, names) if _HAS_BULK else None
         self._colons = len(names) + sum(name.count(":") for name in names)
         self._body: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(names))
         self._infer = msgspec.json.Decoder(_Infer)
@@ -158,7 +103,7 @@ class QuickReader:
         if len(parts) != 1 or not signature.batched:
             return None
         (tensor, features), *_ = parts
-        plain = tensor.dtype in _FORMATS and MatrixReader.suits(features) and features == list(signature.inputs)
+        plain = tensor.dtype in FORMATS and MatrixReader.suits(features) and features == list(signature.inputs)
         if not plain or any(bounds(one, tensor.dtype) != dtype_bounds(tensor.dtype) for one in features):
             return None
         try:
@@ -168,6 +113,8 @@ class QuickReader:
 
     def read(self, body: bytes, max_rows: int) -> Batch | None:
         """Return the batch of a body of rows, columns or data, or None in doubt."""
+        if self._bulk is not None and len(body) >= LEAST_BYTES and (content := self._bulk.read(body)) is not None:
+            return self._batch(content, max_rows)
         try:
             request = self._body.decode(body)
             if (data := request.data) is not _ABSENT:
@@ -191,14 +138,17 @@ class QuickReader:
 
     def infer(self, body: bytes, datatype: str, max_rows: int) -> QuickInfer | None:
         """Return the batch of a request of the inference protocol, and its id, or None in doubt."""
+        if self._bulk is not None and len(body) >= LEAST_BYTES and (given := self._bulk.infer(body)) is not None:
+            batch = self._whole(given, given.content, datatype, max_rows)
+            return None if batch is None else QuickInfer(batch, given.id)
         try:
             request = self._infer.decode(body)
-            (given,) = request.inputs
-            content = self._packing.flat(given.data)
+            (plain,) = request.inputs
+            content = self._packing.flat(plain.data)
         except _DOUBTS:
             return None
         known_as = None if request.id is msgspec.UNSET else request.id
-        batch = self._whole(given, content, datatype, max_rows)
+        batch = self._whole(plain, content, datatype, max_rows)
         if batch is None or body.count(b":") != 5 + (known_as is not None):
             return None
         return QuickInfer(batch, known_as)
@@ -219,13 +169,15 @@ class QuickReader:
             return None
         return QuickInfer(batch, known_as, binary=wanted is not None and wanted.binary_data_output)
 
-    def _whole(self, given: _Input | _Sized, content: bytes | None, datatype: str, max_rows: int) -> Batch | None:
+    def _whole(self, given: _Described, content: bytes | None, datatype: str, max_rows: int) -> Batch | None:
         if content is None or given.name != self._packing.name or given.datatype != datatype:
             return None
+        batch = self._batch(content, max_rows)
+        return batch if batch is not None and given.shape == [batch.rows, self._packing.width] else None
+
+    def _batch(self, content: bytes, max_rows: int) -> Batch | None:
         rows, beyond = divmod(len(content), self._packing.size)
-        if beyond or not 0 < rows <= max_rows or given.shape != [rows, self._packing.width]:
-            return None
-        return Batch(PackedRows(self._packing, content), rows)
+        return None if beyond or not 0 < rows <= max_rows else Batch(PackedRows(self._packing, content), rows)
 
 
 def _body_type(names: Sequence[str]) -> type[msgspec.Struct]:

@@ -1,6 +1,8 @@
 """The quick reader takes a part of what the thorough one takes, and makes the same tensors of it, to the bit."""
 
 import json
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argosy.signature.compiled import CompiledSignature
+from argosy.signature.packing import PackedRows
 from argosy.signature.parse import strict_json
-from argosy.signature.quick import PackedRows
 from argosy.signature.spec import DType, Tensor
 from tests.signature.factories import body, compiled, feature, forms
 
@@ -19,6 +21,14 @@ ROWS = [[1.5, -2], [0.1, 1e10]]
 FAST = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ODD: st.SearchStrategy[Any] = st.sampled_from([True, None, "1", [], {}, 1e39, 10**400, -0.0, 2**63, 16777217, [1.0]])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, sys.maxsize], ids=["bulk", "typed"])
+def least_bytes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All that follows holds of the reader of large bodies, and of the one for small ones and where that is missing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("argosy.signature.quick.LEAST_BYTES", request.param)
+        yield
 
 
 def matrix(dtype: DType = DType.FLOAT32, names: list[str] = NAMES, **options: Any) -> CompiledSignature:
@@ -53,6 +63,17 @@ def test_every_form_is_packed_as_numpy_would(dtype: DType) -> None:
         b'{"data": [[1, "2"]]}',
         b'{"data": [[1, 2, 3]]}',
         b'{"data": [[1], [2, 3, 4]]}',
+        b'{"data": [[1], [[2]]]}',
+        b'{"data": [[1, [2]], [3, 4]]}',
+        b'{"data": [[[1], 2]]}',
+        b'{"data": [[1, {}]]}',
+        b'{"data": [{"a": 1, "b": 2}]}',
+        b'{"data": ["12"]}',
+        b'{"data": [[1, 18446744073709551616e300]]}',
+        b'{"columns": {"a": [[1]], "b:c": [[2]]}}',
+        b'{"columns": {"a": [], "b:c": []}}',
+        b'{"columns": [[1, 2]]}',
+        b"[[1, 2]]",
         b'{"data": []}',
         b'{"data": [[1, 2], [3, 4], [5, 6]]}',
         b'{"data": [[1, 3.402823466385289e38]]}',  # rounds to the largest, and is larger
@@ -116,7 +137,8 @@ def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
     assert found.batch.tensors["X"].tobytes() == np.array(ROWS, dtype=np.float32).tobytes()
     wrongs: list[dict[str, Any]] = [
         {"shape": [1, 4]}, {"shape": [4]}, {"shape": [2, 2.0]}, {"name": "Y"}, {"datatype": "FP64"}, {"data": ROWS},
-        {"data": [1, 2, 3]}, {"data": []}, {"parameters": {}},
+        {"data": [1, 2, 3]}, {"data": []}, {"parameters": {}}, {"data": [1, 2, 3, "4"]}, {"data": [[1], 2, 3, 4]},
+        {"shape": [True, 2]}, {"shape": 2}, {"name": None}, {"data": [1, 2, 3, 3.5e38]}, {"data": {"a": 1}},
     ]  # fmt: skip
     for wrong in wrongs:
         assert quick.infer(body({"inputs": [given | wrong]}), "FP32", 10) is None, wrong
@@ -124,6 +146,10 @@ def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
     assert quick.infer(body({"inputs": [given, given]}), "FP32", 10) is None
     twice = json.dumps({"inputs": [given]}).replace('"name"', '"name": "X", "name"').encode()
     assert quick.infer(twice, "FP32", 10) is None
+    for odd in (None, 7, ["7"]):
+        assert quick.infer(body({"inputs": [given], "id": odd}), "FP32", 10) is None
+    assert quick.infer(body({"inputs": [given], "ids": "7"}), "FP32", 10) is None
+    assert quick.infer(body([given]), "FP32", 10) is None
 
 
 def test_a_request_whose_input_follows_as_bytes() -> None:
