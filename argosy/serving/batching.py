@@ -181,13 +181,14 @@ class Lane:
         return batch, rows
 
     def _run_here(self, batch: list[Ticket], rows: int) -> None:
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             outputs = self._runtime.run(_joined(batch), rows, ort.RunOptions())
         except RunFailed as error:
             self._failed(batch, error)
             return
-        self._learn(rows, time.perf_counter() - started)
+        busy = time.thread_time() - started
+        self._learn(rows, busy, busy)
         self._finish(batch, outputs)
 
     def _run_there(self, batch: list[Ticket], rows: int) -> None:
@@ -197,7 +198,7 @@ class Lane:
         running = self._loop.run_in_executor(self._executor, self._timed, batch, rows, cancel)
         overdue = self._loop.call_later(self.limits.timeout, self._time_out, batch, cancel)
 
-        def done(finished: asyncio.Future[tuple[Outputs, float]]) -> None:
+        def done(finished: asyncio.Future[tuple[Outputs, float, float]]) -> None:
             overdue.cancel()
             self._active.remove(active)
             error = finished.exception()
@@ -206,17 +207,17 @@ class Lane:
             elif isinstance(error, Exception):
                 self._failed(batch, error)
             elif error is None:
-                outputs, seconds = finished.result()
-                self._learn(rows, seconds)
+                outputs, busy, seconds = finished.result()
+                self._learn(rows, busy, seconds)
                 self._finish(batch, outputs)
             self._start()
 
         running.add_done_callback(done)
 
-    def _timed(self, batch: list[Ticket], rows: int, cancel: ort.RunOptions) -> tuple[Outputs, float]:
-        started = time.perf_counter()
+    def _timed(self, batch: list[Ticket], rows: int, cancel: ort.RunOptions) -> tuple[Outputs, float, float]:
+        started, begun = time.perf_counter(), time.thread_time()
         outputs = self._runtime.run(_joined(batch), rows, cancel)
-        return outputs, time.perf_counter() - started
+        return outputs, time.thread_time() - begun, time.perf_counter() - started
 
     def _time_out(self, batch: list[Ticket], cancel: ort.RunOptions) -> None:
         cancel.terminate = True
@@ -232,14 +233,19 @@ class Lane:
         else:
             self._finish(batch, error)
 
-    def _learn(self, rows: int, seconds: float) -> None:
-        # A run that was interrupted says nothing about the model: one that takes longer now is believed step by step.
+    def _learn(self, rows: int, busy: float, seconds: float) -> None:
+        """Learn from a run: the seconds that it was busy for, and that it took.
+
+        What a run would cost the event loop is the time that it is busy: another process that has the processor, or a
+        thread that has the interpreter, says nothing about the model. What waits for it waits for all of it.
+        """
         self._bound(seconds / rows)
-        seconds = min(seconds, 2 * (self._floor + rows * self._slope))
+        # One that takes longer now is believed step by step.
+        busy = min(busy, 2 * (self._floor + rows * self._slope))
         if rows <= 2:  # noqa: PLR2004 - a run pads one row to two
-            self._floor += SMOOTHING * (seconds - self._floor)
+            self._floor += SMOOTHING * (busy - self._floor)
         else:
-            self._slope += SMOOTHING * (max(0.0, seconds - self._floor) / rows - self._slope)
+            self._slope += SMOOTHING * (max(0.0, busy - self._floor) / rows - self._slope)
 
     def _bound(self, seconds_a_row: float) -> None:
         """Bound what waits by the time that it will take."""

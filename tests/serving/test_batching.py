@@ -1,6 +1,7 @@
 """Adaptive batching: the same answers together as alone, and nobody pays for another's request."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -300,3 +301,25 @@ async def test_one_run_that_is_interrupted_turns_nobody_away(threads: ThreadPool
     runtime.stalls = True
     await lane.infer(one, 1, "caller")
     await asyncio.gather(*(lane.infer(one, 1, "caller") for _ in range(100)))
+
+
+class Interrupted(Slow):
+    """Is quick, but the machine lets it wait at every run; tells on which threads it ran."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traits = Traits(batches=True, loops=False, floor=10e-6, slope=1e-6)
+        self.threads: set[int] = set()
+
+    def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
+        self.threads.add(threading.get_ident())
+        time.sleep(0.001)
+        return {"Y": np.ones((rows, 1), np.float32)}
+
+
+async def test_a_quick_model_runs_on_the_event_loop_also_on_a_busy_machine(threads: ThreadPoolExecutor) -> None:
+    runtime = Interrupted()
+    lane = Lane(runtime, threads, LIMITS, hand_out)
+    for rows in [1, 8] * 60:
+        await lane.infer({"X": np.ones((rows, 1), np.float32)}, rows, "caller")
+    assert runtime.threads == {threading.get_ident()}
