@@ -9,7 +9,7 @@ from argosy.kit.db.session import Database
 from argosy.kit.logs import get_logger
 from argosy.orders.service import OrderService
 from argosy.orders.states import OrderStatus
-from argosy.payments.repository import PaymentRepository
+from argosy.payments.repository import PaymentRepository, Placed
 from argosy.payments.states import UNDER_WAY
 
 BATCH = 100
@@ -34,10 +34,20 @@ class Expiry:
             await asyncio.sleep(min(PAUSE_SECONDS, self._lifetime.total_seconds()))
 
     async def look(self) -> int:
-        """End the orders whose time is over; return how many."""
-        async with self._database.read() as session:
-            old = await PaymentRepository(session).unpaid(now() - self._lifetime, BATCH)
-        return sum([await self._end(order_id) for order_id in old])
+        """End the orders whose time is over; return how many. What fails is there at the next look."""
+        before, ended = now() - self._lifetime, 0
+        after: Placed | None = None
+        while True:
+            async with self._database.read() as session:
+                old = await PaymentRepository(session).unpaid(before, after, BATCH)
+            for _, order_id in old:
+                try:
+                    ended += await self._end(order_id)
+                except Exception:  # the others go on
+                    log.exception("expiry_failed", order_id=str(order_id))
+            if len(old) < BATCH:
+                return ended
+            after = old[-1]
 
     async def _end(self, order_id: UUID) -> bool:
         async with self._database.write() as session:

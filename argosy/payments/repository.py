@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, Table, delete, exists, func, or_, select
+from sqlalchemy import Select, Table, delete, exists, func, or_, select, tuple_
 
 from argosy.kit.clock import now
 from argosy.kit.db import dialects
@@ -15,6 +15,9 @@ from argosy.orders.states import OrderStatus
 from argosy.payments.models import Payment, PaymentNotice
 from argosy.payments.provider import Intent, Refund
 from argosy.payments.states import UNDER_WAY, PaymentStatus
+
+# When an order was placed, and its id: they end in this order.
+Placed = tuple[datetime, UUID]
 
 
 class PaymentRepository(TenantRepository[Payment]):
@@ -59,11 +62,16 @@ class PaymentRepository(TenantRepository[Payment]):
         waiting = select(Payment.next_attempt_at).where(Payment.next_attempt_at.is_not(None))
         return await self._session.scalar(waiting.order_by(Payment.next_attempt_at).limit(1))
 
-    async def unpaid(self, before: datetime, limit: int) -> Sequence[UUID]:
-        """Return orders that were placed before a time, and that nobody is paying."""
+    async def unpaid(self, before: datetime, after: Placed | None, limit: int) -> Sequence[Placed]:
+        """Return orders that were placed before a time and after another, and that nobody is paying, oldest first."""
         paying = exists().where(Payment.order_id == Order.id, Payment.status.in_(UNDER_WAY))
-        old = select(Order.id).where(Order.status == OrderStatus.PENDING, Order.created_at < before, ~paying)
-        return (await self._session.scalars(old.order_by(Order.created_at).limit(limit))).all()
+        old = select(Order.created_at, Order.id).where(
+            Order.status == OrderStatus.PENDING, Order.created_at < before, ~paying
+        )
+        if after is not None:
+            old = old.where(tuple_(Order.created_at, Order.id) > after)
+        found = await self._session.execute(old.order_by(Order.created_at, Order.id).limit(limit))
+        return [(row[0], row[1]) for row in found]
 
 
 class NoticeRepository(Repository[PaymentNotice]):

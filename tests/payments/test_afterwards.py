@@ -13,6 +13,8 @@ from argosy.events.models import Event
 from argosy.kit.clock import now
 from argosy.kit.db.session import ReadSession
 from argosy.orders.models import Order
+from argosy.orders.service import OrderService
+from argosy.payments import expiry as payments_expiry
 from argosy.payments.attending import attend
 from argosy.payments.expiry import Expiry
 from argosy.payments.models import Payment
@@ -51,6 +53,31 @@ async def test_an_order_that_nobody_pays_fails_and_gives_back_its_stock(
     assert shown == ["failed", "pending", "pending"]
     assert (await buyer.get(f"/products/{product_id}")).json()["left"] == 1
     assert await expiry.look() == 0
+
+
+async def test_an_order_that_cannot_be_ended_keeps_no_other_from_it(
+    app: FastAPI, vendor: Caller, buyer: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await placed(vendor, buyer)
+    orders = [first, *[await another(buyer, first["items"][0]["product_id"]) for _ in range(3)]]
+    for one in orders:
+        await age(app, Order, one["id"])
+    bad = {UUID(one["id"]) for one in orders[:2]}
+    hold = OrderService.hold
+
+    async def held(self: OrderService, order_id: UUID) -> Order | None:
+        if order_id in bad:
+            raise RuntimeError(str(order_id))
+        return await hold(self, order_id)
+
+    monkeypatch.setattr(OrderService, "hold", held)
+    monkeypatch.setattr(payments_expiry, "BATCH", 2)  # the bad ones fill the first batch
+    expiry = Expiry(app.state.database, DAY)
+    assert await expiry.look() == 2
+    shown = [(await buyer.get(f"/orders/{one['id']}")).json()["status"] for one in orders]
+    assert shown == ["pending", "pending", "failed", "failed"]
+    bad.clear()
+    assert await expiry.look() == 2
 
 
 async def test_a_payment_that_is_never_answered_is_cancelled(app: FastAPI, vendor: Caller, buyer: Caller) -> None:
