@@ -123,12 +123,18 @@ def on_sale(http: httpx2.Client, name: str, model: str) -> str:
     return product
 
 
-def crash(server: ServerProcess, buyers: list[Buyer], after: float) -> None:
+def bought(buyers: list[Buyer]) -> list[Purchase]:
+    return [purchase for buyer in buyers for purchase in buyer.purchases]
+
+
+def crash(server: ServerProcess, buyers: list[Buyer], after: float, more_than: int) -> None:
+    """Kill a server that long after more is bought than that: on a busy machine a run takes longer to begin."""
     ready = threading.Barrier(len(buyers) + 1)
     threads = [threading.Thread(target=buyer.run, args=(server.url, ready)) for buyer in buyers]
     for thread in threads:
         thread.start()
     ready.wait(20)
+    until(lambda: len(bought(buyers)) > more_than, 30)
     time.sleep(after)
     server.kill()
     for thread in threads:
@@ -162,7 +168,7 @@ class Books:
 def until(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.02)
     return condition()
 
 
@@ -171,7 +177,7 @@ def prove(server: ServerProcess, folder: Path, crashes: int) -> None:
     buyers, books = opened(server, folder), Books(server)
     for number in range(crashes):
         # One moment in each slice of a run, so that they are spread.
-        crash(server, buyers, LONGEST_RUN * (number % slices + chance.random()) / slices)
+        crash(server, buyers, LONGEST_RUN * (number % slices + chance.random()) / slices, number + 1)
         if number == crashes - 1:
             books.expire_leases()
         server.start()
@@ -180,9 +186,8 @@ def prove(server: ServerProcess, folder: Path, crashes: int) -> None:
             buyer.resume(http)
     until(books.is_settled, 30)
     assert [buyer.refused for buyer in buyers] == [[]] * BUYERS
-    bought = [purchase for buyer in buyers for purchase in buyer.purchases]
-    check(books, server, {UUID(str(purchase.order)) for purchase in bought})
-    assert len(bought) > crashes, "orders were placed between the crashes"
+    check(books, server, {UUID(str(purchase.order)) for purchase in bought(buyers)})
+    assert len(bought(buyers)) > crashes, "orders were placed between the crashes"
 
 
 def check(books: Books, server: ServerProcess, acknowledged: set[UUID]) -> None:
