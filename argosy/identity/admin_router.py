@@ -11,7 +11,7 @@ from argosy.identity.errors import LastOwner, UserNotFound
 from argosy.identity.schemas import AccountRead, AccountUpdate
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, to_page
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import AsSystem
@@ -53,8 +53,7 @@ async def get_user(
 ) -> AccountRead:
     """Show an account."""
     user = await administration.show(user_id)
-    tag(response, user.revision)
-    return AccountRead.model_validate(user)
+    return tagged(response, AccountRead.model_validate(user))
 
 
 @router.patch("/{user_id}", responses=problems(UserNotFound, LastOwner, PreconditionFailed))
@@ -68,8 +67,7 @@ async def update_user(
 ) -> AccountRead:
     """Disable, enable, promote or demote an account."""
     user = await administration.update(user_id, body, if_match)
-    tag(response, user.revision)
-    return AccountRead.model_validate(user)
+    return tagged(response, AccountRead.model_validate(user))
 
 
 @router.delete("/{user_id}", status_code=204, responses=problems(UserNotFound, LastOwner, PreconditionFailed))

@@ -20,7 +20,7 @@ from argosy.identity.schemas import (
 from argosy.identity.service import AccountReader
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.principal import Scope
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.openapi import GUARDED, PUBLIC, problems
 from argosy.kit.web.routing import TransactionalRoute
 from argosy.kit.web.security import Caller, Counted, Person
@@ -91,16 +91,16 @@ async def change_email(body: EmailChange, principal: Person, accounts: Accounts,
 async def get_me(principal: Caller, session: Read, response: Response) -> Me:
     """Show who you are: your account, the organization you act in, and what you may do there."""
     user = await AccountReader(session).get(principal.user_id)
-    tag(response, user.revision)
     shown = UserRead.model_validate(user).model_dump()
     if not principal.may(Scope.ACCOUNT):
         shown |= {"email": None, "full_name": None}
-    return Me(
+    found = Me(
         **shown,
         kind=principal.kind,
         organization=OrganizationRef(id=principal.organization_id, slug=principal.organization_slug),
         scopes=sorted(principal.scopes, key=list(Scope).index),
     )
+    return tagged(response, found)
 
 
 @users.patch("/me", responses=problems(PreconditionFailed))
@@ -109,5 +109,4 @@ async def update_me(
 ) -> UserRead:
     """Change your account."""
     user = await accounts.update(principal, body, if_match)
-    tag(response, user.revision)
-    return UserRead.model_validate(user)
+    return tagged(response, UserRead.model_validate(user))

@@ -9,7 +9,7 @@ from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, PageQuery, page_query, to_page
 from argosy.kit.principal import Principal, Scope
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -41,8 +41,7 @@ async def create_organization(
 ) -> OrganizationRead:
     """Make an organization and own it."""
     organization = await OrganizationService(session).create(principal.user_id, body)
-    tag(response, organization.revision)
-    return OrganizationRead.model_validate(organization)
+    return tagged(response, OrganizationRead.model_validate(organization))
 
 
 @router.get("")
@@ -59,8 +58,7 @@ async def list_organizations(
 async def get_organization(org: Slug, principal: Reader, session: Read, response: Response) -> OrganizationRead:
     """Show an organization."""
     organization = await OrganizationReader(session).get(principal, org)
-    tag(response, organization.revision)
-    return OrganizationRead.model_validate(organization)
+    return tagged(response, OrganizationRead.model_validate(organization))
 
 
 @router.patch("/{org}", responses=problems(OrganizationNotFound, PreconditionFailed))
@@ -69,8 +67,7 @@ async def update_organization(
 ) -> OrganizationRead:
     """Change an organization."""
     organization = await OrganizationService(session).update(principal, org, body, if_match)
-    tag(response, organization.revision)
-    return OrganizationRead.model_validate(organization)
+    return tagged(response, OrganizationRead.model_validate(organization))
 
 
 @router.delete(

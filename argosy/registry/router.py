@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from argosy.kit.errors import Conflict, PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotent
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -36,8 +36,7 @@ class ModelSort(StrEnum):
 async def create_model(body: ModelCreate, principal: Editor, session: Write, response: Response) -> ModelRead:
     """Make a model in your organization."""
     model = await ModelService(session).create(principal, body)
-    tag(response, model.revision)
-    return ModelRead.of(model, {})
+    return tagged(response, ModelRead.of(model, {}))
 
 
 @router.get("")
@@ -60,8 +59,7 @@ async def get_model(org: Slug, name: Slug, principal: Reader, session: Read, res
     """Show a model."""
     reader = ModelReader(session)
     model = await reader.get(principal, org, name)
-    tag(response, model.revision)
-    return ModelRead.of(model, (await reader.alias_numbers([model]))[model.id])
+    return tagged(response, ModelRead.of(model, (await reader.alias_numbers([model]))[model.id]))
 
 
 @router.patch("/{org}/{name}", responses=problems(ModelNotFound, PreconditionFailed))
@@ -71,8 +69,7 @@ async def update_model(
     """Change a model; fields that are left out stay."""
     service = ModelService(session)
     model = await service.update(principal, org, name, body, if_match)
-    tag(response, model.revision)
-    return ModelRead.of(model, (await service.alias_numbers([model]))[model.id])
+    return tagged(response, ModelRead.of(model, (await service.alias_numbers([model]))[model.id]))
 
 
 @router.delete("/{org}/{name}", status_code=204, responses=problems(ModelNotFound, Conflict, PreconditionFailed))

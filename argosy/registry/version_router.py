@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from argosy.kit.errors import PreconditionFailed
 from argosy.kit.pagination import CursorPage, Page, to_page
 from argosy.kit.schemas import Slug
-from argosy.kit.web.etag import IfMatch, tag
+from argosy.kit.web.etag import IfMatch, tagged
 from argosy.kit.web.idempotency import Idempotency, idempotency
 from argosy.kit.web.openapi import GUARDED, problems
 from argosy.kit.web.routing import TransactionalRoute
@@ -141,8 +141,7 @@ async def get_version(
     """Show a version, with its signature and parity report."""
     model = await ModelReader(session).get(principal, org, name)
     version = await VersionReader(session).get(model, number)
-    tag(response, version.revision)
-    return VersionRead.of(model, version)
+    return tagged(response, VersionRead.of(model, version))
 
 
 @router.patch("/versions/{number}", responses=problems(VersionNotFound, SignatureNotDerived, PreconditionFailed))
@@ -159,8 +158,7 @@ async def update_version(
     """Change what is said about a version, and the constraints on its features."""
     model = await ModelReader(session).get_writable(principal, org, name)
     version = await VersionService(session).update(model, number, body, if_match)
-    tag(response, version.revision)
-    return VersionRead.of(model, version)
+    return tagged(response, VersionRead.of(model, version))
 
 
 @router.get(
@@ -209,8 +207,7 @@ async def get_alias(
     """Show an alias."""
     model = await ModelReader(session).get(principal, org, name)
     row = await AliasReader(session).get(model, alias)
-    tag(response, row.revision)
-    return AliasRead.of(row)
+    return tagged(response, AliasRead.of(row))
 
 
 @router.put("/aliases/{alias}", responses=problems(VersionNotFound, VersionNotReady, PreconditionFailed))
@@ -227,8 +224,7 @@ async def set_alias(
     """Point an alias at a ready version."""
     model = await ModelReader(session).get_writable(principal, org, name)
     row = await AliasService(session).set(model, alias, body.version, principal.id, if_match)
-    tag(response, row.revision)
-    return AliasRead.of(row)
+    return tagged(response, AliasRead.of(row))
 
 
 @router.delete("/aliases/{alias}", status_code=204, responses=problems(AliasNotFound))

@@ -46,14 +46,9 @@ def precondition(
     return Precondition(frozenset(match.group(1) for match in matches if match))
 
 
-def tag(response: Response, revision: int) -> None:
-    """Give a response the ETag of a revision."""
-    response.headers["ETag"] = f'"{revision}"'
-
-
 def tagged(response: Response, shown: R) -> R:
     """Return what is shown, its response given the ETag of its revision."""
-    tag(response, shown.revision)
+    response.headers["ETag"] = f'"{shown.revision}"'
     return shown
 
 
