@@ -4,20 +4,23 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Query
 
+from argosy.kit.web.negotiation import Offer, preferred
 from argosy.kit.web.openapi import Responses
 
 CSV = "text/csv"
+UTF_8 = {"charset": "utf-8"}
+OFFERS = (Offer("application/json", UTF_8), Offer(CSV, UTF_8 | {"header": "present"}))
 
 
 def wants_csv(
-    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    accept: Annotated[list[str], Header(include_in_schema=False)] = [],  # noqa: B006 - FastAPI copies it
     form: Annotated[
         Literal["json", "csv"] | None,
         Query(alias="format", description="Or ask for `text/csv` in `Accept`. CSV has all pages in one."),
     ] = None,
 ) -> bool:
-    """Tell whether the answer is to be CSV."""
-    return form == "csv" or (form is None and accept.partition(";")[0].strip().lower() == CSV)
+    """Tell whether the answer is to be CSV; where neither fits, it is JSON, as all answers are."""
+    return form == "csv" or (form is None and preferred(",".join(accept), OFFERS).type == CSV)
 
 
 AsCsv = Annotated[bool, Depends(wants_csv)]
