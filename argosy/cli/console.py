@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +31,9 @@ from argosy.client import (
 PIPED_SIZE = (200, 50)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OrganizationOption = Annotated[str | None, typer.Option("--org", help="Slug of the organization; yours if left out.")]
+CsvOption = Annotated[
+    Path | None, typer.Option("--csv", "--output", "-o", metavar="FILE", help="Save it as CSV instead; - prints it.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 ModelName = Annotated[str, typer.Argument(help="`name` or `organization/name`.")]
 Number = Annotated[int, typer.Argument(help="Version number.", min=1)]
@@ -140,6 +146,16 @@ def done(as_json: bool, said: str, **fields: str | bool) -> None:
         show_json(fields)
     else:
         say(said)
+
+
+def save_csv(target: Path, save: Callable[[Path], Path], as_json: bool) -> None:
+    """Save CSV to a file, or print it where that is `-`: whole or not at all, too."""
+    if str(target) != "-":
+        written = save(target)
+        done(as_json, f"{written} ({written.stat().st_size} bytes)", path=str(written))
+        return
+    with TemporaryDirectory() as folder, save(Path(folder, "csv")).open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def show_secret(made: BaseModel, secret: str | None, as_json: bool, columns: Sequence[str]) -> None:

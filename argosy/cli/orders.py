@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from argosy.cli.console import JsonOption, OrganizationOption, YesOption, pairs, plain, say, session, show, sure
+from argosy.cli.console import (
+    CsvOption,
+    JsonOption,
+    OrganizationOption,
+    YesOption,
+    pairs,
+    plain,
+    save_csv,
+    say,
+    session,
+    show,
+    sure,
+)
 from argosy.cli.products import granted
 from argosy.client.trade import Order, Payment, Plan, Sale, StatementItem
 
@@ -96,11 +108,15 @@ def list_payments(order_id: OrderId, org: OrganizationOption = None, json: JsonO
 def show_statement(
     order_id: OrderId,
     month: Annotated[datetime | None, typer.Option(formats=["%Y-%m"], help="UTC; this one, if left out.")] = None,
+    csv: CsvOption = None,
     org: OrganizationOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what was used in a month of what an order bought; to its vendor, of what it sold."""
     with session(org) as client:
+        if csv is not None:
+            save_csv(csv, lambda target: client.export_order_statement(target, order_id, month), json)
+            return
         found = client.order_statement(order_id, month)
         show(found if json else [_statement_item(item) for item in found.items], json, STATEMENT_COLUMNS)
         if not json:

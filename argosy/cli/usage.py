@@ -1,12 +1,11 @@
 """`argosy usage`."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from argosy.cli.console import JsonOption, done, say, session, show, show_json
+from argosy.cli.console import CsvOption, JsonOption, save_csv, say, session, show, show_json
 from argosy.client.usage import UsageRow
 
 COLUMNS = ("principal_id", "customer", "model", "version", "product_id", "day")
@@ -29,7 +28,7 @@ def usage(
     sort: Annotated[
         str | None, typer.Option(help="Such as -errors, -calls, -mean_ms or day; `-` is downwards.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save it as CSV instead.")] = None,
+    csv: CsvOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what your organization used, or others of its products: calls, rows, errors and estimated latency."""
@@ -38,9 +37,8 @@ def usage(
     only |= {"as_vendor": as_vendor, "customer": customer}
     with session() as client:
         only["model"] = client.full_name(model) if model else None
-        if output is not None:
-            written = client.export_usage(output, *(by or []), **only)
-            done(json, f"{written} ({written.stat().st_size} bytes)", path=str(written))
+        if csv is not None:
+            save_csv(csv, lambda target: client.export_usage(target, *(by or []), **only), json)
             return
         found = client.usage(*(by or []), **only)
         if json:

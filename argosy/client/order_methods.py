@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
 from argosy.client import orders
@@ -48,6 +49,10 @@ class OrderMethods(Runner):
     def order_statement(self, order_id: object, month: str | date | None = None) -> Statement:
         """Show what was used of an order in a month, such as `2026-11`, or this one; to a vendor its items alone."""
         return self.send(orders.statement(order_id, month))
+
+    def export_order_statement(self, path: str | Path, order_id: object, month: str | date | None = None) -> Path:
+        """Save the same as CSV, whole or not at all."""
+        return self.send(orders.export_statement(order_id, month, Path(path)))
 
     def sales(self, status: str | None = None, *, sort: str | None = None) -> Iterator[Sale]:
         """List what your organization sold, newest first: one line for each item of an order."""
@@ -97,6 +102,10 @@ class AsyncOrderMethods(AsyncRunner):
     async def order_statement(self, order_id: object, month: str | date | None = None) -> Statement:
         """Show what was used of an order in a month, such as `2026-11`, or this one; to a vendor its items alone."""
         return await self.send(orders.statement(order_id, month))
+
+    async def export_order_statement(self, path: str | Path, order_id: object, month: str | date | None = None) -> Path:
+        """Save the same as CSV, whole or not at all."""
+        return await self.send(orders.export_statement(order_id, month, Path(path)))
 
     def sales(self, status: str | None = None, *, sort: str | None = None) -> AsyncIterator[Sale]:
         """List what your organization sold, newest first: one line for each item of an order."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
-from argosy.client.requests import Call, expecting, given, once, parsed, under
+from argosy.client.requests import Call, Json, expecting, given, once, parsed, saved, under
 from argosy.client.results import CursorPage
 from argosy.client.trade import Order, OrderPayment, Payment, Statement
 
@@ -38,8 +39,12 @@ def refund(order_id: object) -> Call[OrderPayment]:
 
 def statement(order_id: object, month: str | date | None) -> Call[Statement]:
     """Show the statement of an order for a month, or for the month of a day."""
-    params = given(month=f"{month:%Y-%m}" if isinstance(month, date) else month)
-    return Call("GET", at(order_id, "statement"), parsed(Statement), params=params)
+    return Call("GET", at(order_id, "statement"), parsed(Statement), params=_of(month))
+
+
+def export_statement(order_id: object, month: str | date | None, target: Path) -> Call[Path]:
+    """Save the same as CSV."""
+    return saved(at(order_id, "statement"), {**_of(month), "format": "csv"}, target)
 
 
 def latest_payment(order_id: object) -> Call[Payment | None]:
@@ -47,6 +52,10 @@ def latest_payment(order_id: object) -> Call[Payment | None]:
     read = parsed(CursorPage[Payment])
     first = lambda response: next(iter(read(response).items), None)  # noqa: E731
     return Call("GET", at(order_id, "payments"), first, params={"cursor": "", "size": 1})
+
+
+def _of(month: str | date | None) -> Json:
+    return given(month=f"{month:%Y-%m}" if isinstance(month, date) else month)
 
 
 def at(order_id: object, *rest: object) -> str:

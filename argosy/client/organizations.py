@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from argosy.client import results
-from argosy.client.requests import UPLOAD_SECONDS, Call, Json, nothing, once, parsed, under
+from argosy.client.requests import Call, Json, nothing, once, parsed, saved, under
 
 
 def create(slug: str, name: str) -> Call[results.Organization]:
@@ -101,8 +101,7 @@ def verify_audit(org: str) -> Call[results.AuditVerification]:
 
 def export_audit(org: str, target: Path) -> Call[Path]:
     """Save an organization's log."""
-    path = _in(org, "audit", "export")
-    return Call("GET", path, lambda _response: target, target=target, timeout=UPLOAD_SECONDS)
+    return saved(_in(org, "audit", "export"), {}, target)
 
 
 def verify_platform_audit() -> Call[results.AuditVerification]:

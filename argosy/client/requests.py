@@ -109,6 +109,11 @@ def under(*parts: object) -> str:
     return "/" + "/".join(quote(text, safe="") for text in texts)
 
 
+def saved(path: str, params: Json, target: Path) -> Call[Path]:
+    """Get what is saved to a file."""
+    return Call("GET", path, lambda _response: target, params=params, target=target, timeout=UPLOAD_SECONDS)
+
+
 def page(path: str, kind: type[T], cursor: str, params: Json) -> Call[results.CursorPage[T]]:
     """Get one page of a list."""
     return Call("GET", path, parsed(results.CursorPage[kind]), params={**params, "cursor": cursor, "size": 100})  # type: ignore[valid-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from argosy.client.flows import Flow
-from argosy.client.requests import UPLOAD_SECONDS, Call, Json, given, parsed, text
+from argosy.client.requests import Call, Json, given, parsed, saved, text
 from argosy.client.results import Result
 
 
@@ -86,8 +86,7 @@ def get_usage(params: Json, cursor: str) -> Call[Usage]:
 
 def export_usage(params: Json, target: Path) -> Call[Path]:
     """Save usage as CSV."""
-    params = {**params, "format": "csv"}
-    return Call("GET", "/usage", lambda _response: target, params=params, target=target, timeout=UPLOAD_SECONDS)
+    return saved("/usage", {**params, "format": "csv"}, target)
 
 
 def collected(send: Callable[[Call[Usage]], Flow[Usage]], params: Json) -> Flow[Usage]:

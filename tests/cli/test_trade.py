@@ -1,8 +1,10 @@
 """`argosy products`, `orders`, `sales` and `entitlements`, against a real server."""
 
+import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -78,7 +80,9 @@ def test_orders_are_placed_paid_cancelled_and_refunded(vendor: Argosy, seller: S
     assert buyer.json("orders", "place", product, "--pay")["status"] == "fulfilled"
 
 
-def test_statements_and_usage_are_shown_to_customer_and_vendor(vendor: Argosy, seller: Shell, buyer: Shell) -> None:
+def test_statements_and_usage_are_shown_to_customer_and_vendor(
+    vendor: Argosy, seller: Shell, buyer: Shell, tmp_path: Path
+) -> None:
     product = created(seller, "--publish")
     order = buyer.json("orders", "place", f"{product}=2", "--pay")["id"]
     buyer.run("predict", f"{vendor.slug}/sizes", "--rows", '[{"width": 0.1, "height": 0.2}]')
@@ -92,6 +96,18 @@ def test_statements_and_usage_are_shown_to_customer_and_vendor(vendor: Argosy, s
         assert text in shown
     assert "2020-02: 0 calls, 0 rows" in buyer.printed("orders", "statement", order, "--month", "2020-02")
     assert "--month" in buyer.run("orders", "statement", order, "--month", "november", code=2)
+    saved = tmp_path / "statement.csv"
+    assert "statement.csv" in buyer.printed("orders", "statement", order, "--csv", str(saved))
+    (line,) = csv.DictReader(saved.open(newline=""))
+    assert (line["product"], line["calls"], line["total"], line["month"]) == ("Sizes", "1", "3998", told["month"])
+    assert seller.printed("orders", "statement", order, "--csv", "-").splitlines() == saved.read_text().splitlines()
+    assert buyer.json("orders", "statement", order, "--csv", str(saved)) == {"path": str(saved)}
+    refused = tmp_path / "refused.csv"
+    assert "not found" in buyer.run("orders", "statement", str(UUID(int=1)), "--csv", str(refused), code=1).lower()
+    assert not refused.exists()
+    used = buyer.printed("usage", "--by", "product", "--csv", "-").splitlines()
+    assert used[0].startswith("product_id,calls,")
+    assert used[1].startswith(f"{product},1,1,")
     (sale,) = seller.json("sales")
     by = ("--as-vendor", "--by", "customer")
     (row,) = seller.json("usage", *by, "--model", "sizes", "--product", product)["items"]

@@ -1,5 +1,6 @@
 """Products, orders, sales and entitlements through the SDK, against a real server."""
 
+import csv
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -109,8 +110,15 @@ def test_both_sides_read_the_statement_of_an_order_and_what_was_used(
     assert vendor.order_statement(order.id, statement.month) == statement
     assert vendor.order_statement(order.id, statement.until) == statement
     assert buyer.order_statement(order.id, "2020-02").until == date(2020, 2, 29)
+    bill = buyer.export_order_statement(tmp_path / "bill.csv", order.id)
+    (line,) = csv.DictReader(bill.open(newline=""))
+    assert (line["product_id"], line["calls"], line["rows"], line["total"]) == (str(product.id), "4", "8", "3998")
+    assert vendor.export_order_statement(tmp_path / "2020.csv", order.id, date(2020, 2, 3)).read_text().count("2020-02")
     with pytest.raises(ArgosyAPIError, match="422"):
         buyer.order_statement(order.id, "november")
+    with pytest.raises(ArgosyAPIError, match="422"):
+        buyer.export_order_statement(tmp_path / "none.csv", order.id, "november")
+    assert not (tmp_path / "none.csv").exists()
     used = vendor.usage("customer", "product", as_vendor=True)
     assert [(row.customer, row.product_id, row.calls, row.principal_id) for row in used.items] == [
         (buyer.slug, product.id, 4, None)
@@ -176,6 +184,8 @@ async def test_the_asynchronous_client_trades_too(vendor: Argosy, buyer: Argosy,
         assert (statement.items[0].product_id, statement.status) == (product.id, "fulfilled")
         assert await caller.order_statement(order.id, statement.month) == statement
         assert (await caller.order_statement(order.id, date(2020, 2, 1))).until == date(2020, 2, 29)
+        bill = await caller.export_order_statement(tmp_path / "bill.csv", order.id, statement.month)
+        assert [line["product_id"] for line in csv.DictReader(bill.open(newline=""))] == [str(product.id)]
         assert (await seller.usage("customer", as_vendor=True)).items == []
         sold = await seller.export_usage(tmp_path / "sold.csv", "customer", as_vendor=True)
         assert sold.read_text().startswith("customer,calls,")
