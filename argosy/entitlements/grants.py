@@ -41,18 +41,18 @@ class EntitlementGrant:
             found = quota.take(calls, rows)
             if not isinstance(found, TooManyRequests):
                 return found
-            refusal = refusal or found
+            refusal = _told(refusal, found, quota)
         return refusal
 
     async def acquire(self, calls: int, rows: int, *, patiently: bool = False) -> Taken:
-        """Take from the first that has it; raises what the first one raises when none has."""
+        """Take from the first that has it; raises what is over first when none has."""
         refusal: TooManyRequests | None = None
         for quota in self.quotas:
             try:
                 last = quota is self.quotas[-1]
                 return await quota.acquire(calls, rows, patiently=patiently and last, last=last)
             except TooManyRequests as error:
-                refusal = refusal or error
+                refusal = _told(refusal, error, quota)
             except ModelNotFound:
                 continue  # this one has ended
         raise refusal or ModelNotFound
@@ -119,6 +119,12 @@ class EntitlementGrants:
             quota = self._quotas[row.id] = Quota(terms, self._ledger, self._rates, self._busy.add)
         quota.adopt(terms)
         return quota
+
+
+def _told(former: TooManyRequests | None, refusal: TooManyRequests, quota: Quota) -> TooManyRequests:
+    """Return which of two refusals the caller is told: what is over first; of what is over together, what came last."""
+    refusal.product_id = quota.terms.product_id
+    return refusal if former is None or refusal.retry_after <= former.retry_after else former
 
 
 def _is_for(row: Entitlement, principal: Principal) -> bool:

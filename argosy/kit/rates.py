@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
+from uuid import UUID
 
 from argosy.kit.errors import ArgosyError
 
@@ -12,6 +13,12 @@ class TooManyRequests(ArgosyError):
     """More requests than the limit allows (RFC 6585, section 4)."""
 
     status, type, title = 429, "too-many-requests", "Too many requests"
+    product_id: UUID | None = None  # whose plan has the limit; None: it is the caller's own
+
+    @property
+    def retry_after(self) -> int:
+        """After how many seconds it is right to come again."""
+        return int(self.headers["Retry-After"])
 
 
 @dataclass(slots=True)

@@ -164,7 +164,7 @@ class FastPath:
         if (recording := call.consumption.recording) is not None:
             given = Batch(dict(call.tensors), call.rows) if call.rows else None
             recording.refused(error.status, call.started, given, call.request_id)
-        self._serving.failed(call.consumption.principal, call.consumption.target, error.status)
+        self._serving.failed(call.consumption.principal, call.consumption.target, error)
         self._metrics.requests.series("POST", access.route, error.status).observe(time.monotonic() - call.started)
         return problem(error, head.url.partition("?")[0], call.request_id)
 

@@ -47,11 +47,14 @@ class Grant(Protocol):
 
     @property
     def product_id(self) -> UUID | None:
-        """The product that is used next: of a call that fails, too, though it takes nothing of it."""
+        """The product that is used next: a call that fails counts under it, though it takes nothing of it."""
         ...
 
     def take(self, calls: int, rows: int) -> Spent | TooManyRequests | None:
-        """Take from what this process holds; the refusal, where that is known, or None: it has to be acquired."""
+        """Take from what this process holds; the refusal, where that is known, or None: it has to be acquired.
+
+        A refusal, here and below, knows the product whose plan refused.
+        """
         ...
 
     async def acquire(self, calls: int, rows: int, *, patiently: bool = False) -> Spent:

@@ -15,6 +15,7 @@ from argosy.kit.db.session import WriteSession
 from argosy.kit.errors import ArgosyError
 from argosy.kit.ids import new_id
 from argosy.kit.principal import Principal
+from argosy.kit.rates import TooManyRequests
 from argosy.predictions.recorder import Recorder
 from argosy.registry.versions import VersionReader
 from argosy.serving.answers import Answerer, Call, Consumption
@@ -209,9 +210,12 @@ class ServingService:
         consumption.mirrored(batch.tensors, batch.rows, outputs)
         return predictions
 
-    def failed(self, principal: Principal, target: Target, status: int) -> None:
-        """Meter a call that a version did not answer, by the HTTP status of the error."""
-        product_id = None if target.grant is None else target.grant.product_id
+    def failed(self, principal: Principal, target: Target, error: Exception) -> None:
+        """Meter a call that a version did not answer: under the product whose plan refused it, or that is used next."""
+        status = error.status if isinstance(error, ArgosyError | InvalidInput) else ArgosyError.status
+        product_id = error.product_id if isinstance(error, TooManyRequests) else None
+        if product_id is None and target.grant is not None:
+            product_id = target.grant.product_id
         self._meter.failed(principal, target.model_id, target.model, target.number, status, product_id)
 
     async def lane(self, target: Target) -> AnyLane:

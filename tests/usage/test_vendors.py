@@ -1,6 +1,6 @@
 """What vendors see of the use of their products: who used how much of which, and never by which key."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +8,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
+from argosy.entitlements.periods import span
+from argosy.kit.clock import now
 from argosy.kit.db.tenancy import NOBODY, Actor
+from argosy.products.plans import Period
 from argosy.usage.models import UsageRecord
 from tests.support.callers import Caller, actor
-from tests.support.entitlements import PREDICT, bought, with_key
+from tests.support.entitlements import PREDICT, ROW, bought, with_key
 from tests.support.products import published, served
 from tests.support.statements import explain, reads_whole, statements
 from tests.usage.test_counting import counted, entry
@@ -144,6 +147,43 @@ async def test_calls_that_fail_are_counted_under_the_product_too(app: FastAPI, o
     for caller, side in ((stranger, path), (owner, f"{path}&as=vendor")):
         found = await counted(caller, 6, side)
         assert (found["calls"], found["refused"], found["errors"]) == (1, 2, 3)
+
+
+MONTH, DAY = {"period": "month", "calls": 2}, {"period": "day", "calls": 2}
+
+
+@pytest.mark.parametrize("plans", [(MONTH, MONTH), (DAY, MONTH), (MONTH, DAY)])
+async def test_what_a_quota_refuses_is_counted_under_its_product(
+    app: FastAPI, owner: Caller, stranger: Caller, plans: tuple[dict[str, Any], ...]
+) -> None:
+    entitlements = [await bought(app, owner, stranger, plan) for plan in plans]
+    answers = [await with_key(stranger) for _ in range(7)]  # from memory, but for the first refusal
+    answers.append(await stranger.post(PREDICT, json=ROW))
+    assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 4
+    ends = [span(Period(plan["period"]), now()).end for plan in plans]
+    assert {datetime.fromisoformat(answer.json()["resets_at"]) for answer in answers[4:]} == {min(ends)}
+    refuses = max(place for place, end in enumerate(ends) if end == min(ends))
+    for place, entitlement in enumerate(entitlements):
+        errors = 4 if place == refuses else 0
+        path = f"/usage?group_by=product&product={entitlement['product_id']}"
+        for caller, side in ((stranger, path), (owner, f"{path}&as=vendor")):
+            found = await counted(caller, 2 + errors, side)
+            assert (found["calls"], found["errors"]) == (2, errors), place
+
+
+async def test_a_rate_is_told_and_counted_where_another_product_is_used_up(
+    app: FastAPI, owner: Caller, stranger: Caller
+) -> None:
+    used_up = await bought(app, owner, stranger, {"period": "month", "calls": 1})
+    slow = await bought(app, owner, stranger, {"period": "month", "calls": 100, "rate_per_second": 1})
+    refused = [one for one in [await with_key(stranger) for _ in range(12)] if one.status_code == 429]
+    assert refused
+    assert {(one.json()["type"], one.headers["retry-after"]) for one in refused} == {
+        ("urn:argosy:problem:too-many-requests", "1")
+    }
+    path = f"/usage?group_by=product&product={slow['product_id']}"
+    assert (await counted(stranger, 11, path))["errors"] == len(refused)
+    assert (await counted(stranger, 1, path.replace(slow["product_id"], used_up["product_id"])))["errors"] == 0
 
 
 async def test_a_vendor_among_many_is_found_by_an_index(

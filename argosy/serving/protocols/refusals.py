@@ -11,8 +11,6 @@ from argosy.serving.service import ServingService
 from argosy.serving.target import Target
 from argosy.signature.errors import InvalidInput
 
-INTERNAL_ERROR = 500
-
 KINDS: dict[int, type[ArgosyError]] = {400: BadRequest, 413: ContentTooLarge}
 
 
@@ -33,5 +31,5 @@ def counted(serving: ServingService, principal: Principal, target: Target) -> It
     except ClientDisconnect:
         raise
     except Exception as error:
-        serving.failed(principal, target, error.status if isinstance(error, ArgosyError) else INTERNAL_ERROR)
+        serving.failed(principal, target, error)
         raise

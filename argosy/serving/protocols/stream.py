@@ -144,7 +144,7 @@ class PredictionStream:
             if isinstance(outcome, InvalidInput):
                 shown["errors"] = [{**error, "loc": error["loc"][2:]} for error in outcome.errors]
                 self._failed += 1
-                self._serving.failed(self._principal, self._target, outcome.status)
+                self._serving.failed(self._principal, self._target, outcome)
             else:
                 shown["prediction"] = outcome
             self._rows += 1
