@@ -34,6 +34,7 @@ from argosy.entitlements import router as entitlements
 from argosy.entitlements.expiry import Expiry
 from argosy.entitlements.fulfilment import ORDER_PAID, ORDER_REFUNDED, grant_order, revoke_order
 from argosy.entitlements.grants import EntitlementGrants
+from argosy.entitlements.holdings import Holdings
 from argosy.events.dispatcher import EVERY, Consumer, Courier, Dispatcher
 from argosy.events.freshness import Freshness
 from argosy.explanations import router as explanations
@@ -255,7 +256,7 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     freshness = Freshness(state.database)
     state.recorder = Recorder(state.database, freshness, state.metrics.registry)
     cache = ResponseCache(state.database, freshness, settings.serving.cache_bytes)
-    state.grants = EntitlementGrants(state.database, state.rates)
+    state.grants = EntitlementGrants(state.database, state.rates, Holdings(data / "quotas"))
     state.serving = ServingService(
         Routes(state.database, state.keys, state.grants),
         lambda compiled, settle: Placement(

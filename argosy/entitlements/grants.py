@@ -1,11 +1,13 @@
 """Entitlements as the data plane has them: who may use what, and the quotas of this process."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from argosy.entitlements.holdings import Holdings
 from argosy.entitlements.ledger import Ledger, Terms
 from argosy.entitlements.models import Entitlement
 from argosy.entitlements.quota import Quota, Taken
@@ -18,7 +20,7 @@ from argosy.kit.rates import RateLimiter, TooManyRequests
 from argosy.registry.errors import ModelNotFound
 from argosy.serving.grants import Covered
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS, RECLAIM_SECONDS = 0.25, 5.0
 CLOSE_SECONDS = 5.0
 log = get_logger(__name__)
 
@@ -61,8 +63,9 @@ class EntitlementGrant:
 class EntitlementGrants:
     """Finds what lets a caller in, and gives back to the ledger what this process does not use."""
 
-    def __init__(self, database: Database, rates: RateLimiter) -> None:
+    def __init__(self, database: Database, rates: RateLimiter, holdings: Holdings) -> None:
         self._ledger = Ledger(database)
+        self._holdings = holdings
         self._rates = rates
         # Kept for as long as a call may use them, and while they have something to give back.
         self._quotas: WeakValueDictionary[UUID, Quota] = WeakValueDictionary()
@@ -89,13 +92,27 @@ class EntitlementGrants:
         return [Covered(model.model_id, model.alias) for model in mine]
 
     async def run(self) -> None:
-        """Give back what nobody uses until cancelled, and then everything."""
+        """Give back what nobody uses, and what processes held that are gone, until cancelled, and then everything."""
+        look_at = 0.0
         try:
             while True:
+                if (moment := time.monotonic()) >= look_at:
+                    look_at = moment + RECLAIM_SECONDS
+                    await self._reclaim()
                 await asyncio.sleep(LOOK_SECONDS)
                 await self._settle()
         finally:
             await asyncio.shield(self._close())
+
+    async def _reclaim(self) -> None:
+        for path in self._holdings.others():
+            try:
+                notes = self._holdings.left(path)
+                if notes is not None:
+                    await self._ledger.reclaim(notes.id, notes.held)
+                    path.unlink(missing_ok=True)
+            except Exception as error:  # noqa: BLE001 - it is found again
+                log.warning("quota_not_reclaimed", notes=path.name, error=repr(error))
 
     async def _settle(self, *, everything: bool = False) -> None:
         for quota in list(self._busy):
@@ -109,6 +126,7 @@ class EntitlementGrants:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._settle(everything=True)
+                self._holdings.close()
         except TimeoutError:
             log.warning("quotas_not_given_back", entitlements=len(self._busy))
 
@@ -116,7 +134,7 @@ class EntitlementGrants:
         terms = Terms.of(row)
         quota = self._quotas.get(row.id)
         if quota is None:
-            quota = self._quotas[row.id] = Quota(terms, self._ledger, self._rates, self._busy.add)
+            quota = self._quotas[row.id] = Quota(terms, self._ledger, self._rates, self._holdings, self._busy.add)
         quota.adopt(terms)
         return quota
 

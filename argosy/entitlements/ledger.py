@@ -1,5 +1,6 @@
 """The ledger of a quota, shared by every process: what is taken from it is never more than there is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -14,6 +15,7 @@ from argosy.kit.db import dialects
 from argosy.kit.db.session import Database, WriteSession
 from argosy.kit.ids import new_id
 from argosy.products.plans import Period
+from argosy.usage.models import CountedSegment
 
 # What a plan does not bound is counted all the same.
 BOUNDLESS = 2**60
@@ -70,6 +72,15 @@ class Lease:
 
     taken: Units | None
     left: Units
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a process that is gone held of an entitlement's quota in one period."""
+
+    entitlement_id: UUID
+    start: datetime
+    units: Units
 
 
 class Ended(Exception):
@@ -142,6 +153,37 @@ class Ledger:
                 )
             )
             await session.execute(statement.execution_options(synchronize_session=False))
+
+    async def reclaim(self, notes_id: UUID, held: Sequence[Held]) -> None:
+        """Put back what a process held that is gone: once, however often and by whomever its notes are found."""
+        async with self._database.write() as session:
+            if not await _is_first(session, notes_id):
+                return
+            for one in held:
+                statement = (
+                    update(EntitlementPeriod)
+                    .where(
+                        EntitlementPeriod.entitlement_id == one.entitlement_id,
+                        EntitlementPeriod.period_start == one.start,
+                        # Less was taken than was held: the ledger is of another time than the notes.
+                        EntitlementPeriod.calls_taken >= one.units.calls,
+                        EntitlementPeriod.rows_taken >= one.units.rows,
+                    )
+                    .values(
+                        calls_taken=EntitlementPeriod.calls_taken - one.units.calls,
+                        rows_taken=EntitlementPeriod.rows_taken - one.units.rows,
+                    )
+                )
+                await session.execute(statement.execution_options(synchronize_session=False))
+
+
+async def _is_first(session: WriteSession, notes_id: UUID) -> bool:
+    """Note that some notes are settled, beside the segments of usage; False when they were before."""
+    table = CountedSegment.__table__
+    assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+    statement = dialects.insert(session.dialect, table).values(id=notes_id, counted_at=now())
+    found = await session.execute(statement.on_conflict_do_nothing().returning(table.c.id))
+    return found.scalar_one_or_none() is not None
 
 
 async def _locked(session: WriteSession, entitlement_id: UUID, start: datetime) -> tuple[Entitlement, Units]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from argosy.entitlements.holdings import Holdings
 from argosy.entitlements.ledger import Changed, Ended, Ledger, Terms, Units
 from argosy.entitlements.pace import Pace
 from argosy.entitlements.periods import Span, span
@@ -18,6 +19,7 @@ from argosy.serving.errors import QuotaExceeded
 
 IDLE_SECONDS = 0.5
 REFUSED_SECONDS = 1.0
+NOTHING = Units()
 # What another process holds and does not use is back after this long: who is refused waits for it once.
 PATIENCE_SECONDS, LOOK_SECONDS = 1.25, 0.25
 
@@ -61,9 +63,17 @@ class Taken:
 class Quota:
     """The quota of one entitlement as one process has it; `busy` is told when there is something to give back."""
 
-    def __init__(self, terms: Terms, ledger: Ledger, rates: RateLimiter, busy: Callable[["Quota"], None]) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        ledger: Ledger,
+        rates: RateLimiter,
+        holdings: Holdings,
+        busy: Callable[["Quota"], None],
+    ) -> None:
         self.terms = terms
         self._ledger = ledger
+        self._holdings = holdings
         self._rates = rates
         self._busy = busy
         self._pace = self._paced()
@@ -132,6 +142,7 @@ class Quota:
             self._rows += units.rows
         else:
             self._aside[of] = self._aside.get(of, Units()) + units
+        self._holdings.hold((self.terms.id, of.start), self._unspent(of))
         self._busy(self)
 
     async def settle(self, *, everything: bool = False) -> bool:
@@ -149,8 +160,18 @@ class Quota:
     def _spend(self, units: Units) -> Taken:
         self._calls -= units.calls
         self._rows -= units.rows
+        self._lower(self._span)
         self._used = time.monotonic()
         return Taken(self, self._span, units, self._remaining())
+
+    def _unspent(self, of: Span) -> Units:
+        aside = self._aside.get(of, NOTHING)
+        return aside + Units(self._calls, self._rows) if of == self._span else aside
+
+    def _lower(self, of: Span) -> None:
+        """Note that less of a period is held: before anybody goes on with what it was."""
+        unspent = self._unspent(of)
+        self._holdings.change((self.terms.id, of.start), unspent.calls, unspent.rows)
 
     def _remaining(self) -> Units:
         return self._left + Units(self._calls, self._rows)
@@ -211,6 +232,7 @@ class Quota:
 
     async def _put_back(self, of: Span) -> None:
         units = self._aside.pop(of)
+        self._lower(of)
         try:
             await self._ledger.put_back(self.terms.id, of.start, units)
         except Exception:

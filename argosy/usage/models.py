@@ -152,7 +152,7 @@ class OrderItemUsage(TenantRow):
 
 
 class CountedSegment(Base):
-    """A journal segment whose entries are in the counters, so that it is never counted twice."""
+    """A journal segment whose entries are in the counters, or a process's notes of quotas that went back: each once."""
 
     __tablename__ = "usage_segments"
 

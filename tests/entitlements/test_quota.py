@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 
 from argosy.entitlements import grants as entitlement_grants
 from argosy.entitlements import ledger, quota, repository, schemas
+from argosy.entitlements.holdings import Holdings
 from argosy.entitlements.models import Entitlement
 from argosy.entitlements.periods import span
 from argosy.kit.clock import now
@@ -223,7 +225,7 @@ async def test_a_call_that_waits_goes_on_in_the_period_of_the_new_plan(
 
 
 async def test_what_a_process_knows_of_an_older_plan_takes_nothing_of_a_period_that_is_over(
-    app: FastAPI, owner: Caller, stranger: Caller
+    app: FastAPI, owner: Caller, stranger: Caller, tmp_path: Path
 ) -> None:
     found = await granted(owner, stranger, {"period": "year", "calls": 1})
     assert (await with_key(stranger)).status_code == 200
@@ -232,7 +234,7 @@ async def test_what_a_process_knows_of_an_older_plan_takes_nothing_of_a_period_t
         known = ledger.Terms.of(await session.get_one(Entitlement, UUID(found["id"])))
     changed = await owner.patch(f"/entitlements/{found['id']}", json={"plan": {"period": "day", "calls": 9}})
     assert changed.status_code == 200
-    former = quota.Quota(known, books, app.state.rates, lambda _: None)
+    former = quota.Quota(known, books, app.state.rates, Holdings(tmp_path), lambda _: None)
     with pytest.raises(ledger.Changed):
         await books.lease(known, span(known.period, now()).start, ledger.Units(1, 1))
     await former.acquire(1, 1, patiently=False)
