@@ -56,6 +56,18 @@ async def settled(caller: Caller, entitlement: dict[str, Any], expected: int, wh
     assert await used(caller, entitlement, what) == expected
 
 
+async def noted(caller: Caller) -> dict[str, int]:
+    """What the caller's usage has, once a failure is among it."""
+    totals: dict[str, int] = {}
+    for _ in range(150):
+        items = (await caller.get("/usage?group_by=model")).json()["items"]
+        totals = {name: sum(one[name] for one in items) for name in ("calls", "errors")}
+        if totals["errors"]:
+            break
+        await asyncio.sleep(0.02)
+    return totals
+
+
 async def test_a_quota_is_spent_to_the_last_call_and_then_refused(owner: Caller, stranger: Caller) -> None:
     found = await granted(owner, stranger, {"period": "month", "calls": 100})
 
@@ -117,6 +129,7 @@ async def test_a_stream_ends_where_the_quota_does(owner: Caller, stranger: Calle
     assert all("prediction" in line for line in lines)
     assert "used up" in end["error"]
     assert await used(stranger, found) == 300
+    assert await noted(stranger) == {"calls": 300, "errors": 1}
 
 
 async def test_what_is_not_spent_goes_back(owner: Caller, stranger: Caller) -> None:

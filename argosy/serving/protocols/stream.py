@@ -165,6 +165,7 @@ class PredictionStream:
         except QuotaExceeded as error:
             if len(group) == 1:
                 self._exhausted = error
+                self._serving.failed(self._principal, self._target, error)
                 return []
         outcomes: list[Prediction | InvalidInput] = []
         for line in group:
