@@ -18,6 +18,7 @@ from argosy.predictions import models as predictions
 from argosy.products import models as products
 from argosy.registry import models as registry
 from argosy.usage import models as usage
+from argosy.usage import sums as usage_sums
 
 __all__ = [
     "articles",
@@ -38,4 +39,5 @@ __all__ = [
     "products",
     "registry",
     "usage",
+    "usage_sums",
 ]

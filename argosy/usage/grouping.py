@@ -12,10 +12,8 @@ from sqlalchemy.orm import aliased
 from argosy.kit.db.session import ReadSession
 from argosy.kit.db.types import BigInt
 from argosy.kit.pagination import Listing, PageQuery, decode_cursor, encode_cursor
-from argosy.usage.models import COUNTERS, UsageRecord
+from argosy.usage.models import COUNTERS, NO_PRODUCT, UsageRecord
 
-# A NULL has no place in an order that pages follow.
-NO_PRODUCT = UUID(int=0)
 KINDS: dict[str, type[Any]] = {
     "principal_id": UUID,
     "customer": str,
@@ -98,6 +96,7 @@ class Grouping:
         group = aliased(UsageRecord, groups, adapt_on_names=True)
         keys = {name: groups.c[name] if name in groups.c else getattr(group, name) for name in self._order}
         if "product_id" in keys:
+            # A NULL has no place in an order that pages follow.
             keys["product_id"] = func.coalesce(group.product_id, literal(NO_PRODUCT, UsageRecord.product_id.type))
         return list(keys.values())
 

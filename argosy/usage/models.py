@@ -19,6 +19,8 @@ from argosy.usage.latency import BUCKETS, MIDDLES_MS
 COUNTER_KEY = ("organization_id", "principal_id", "model_id", "version", "day")
 COUNTERS = ("calls", "rows", *(failure.value for failure in Failure), *BUCKETS)
 
+# Where a NULL cannot be: in a primary key, and in an order that pages follow.
+NO_PRODUCT = UUID(int=0)
 _WITHOUT_PRODUCT, _OF_PRODUCT = text("product_id IS NULL"), text("product_id IS NOT NULL")
 
 
@@ -26,7 +28,28 @@ def _counter() -> Mapped[int]:
     return mapped_column(BigInt, default=0, server_default="0")
 
 
-class UsageRecord(TenantRow):
+class Counters:
+    """What is counted: answered calls and their rows, calls that failed, and answered calls by how long they took."""
+
+    calls: Mapped[int] = mapped_column(BigInt)
+    rows: Mapped[int] = mapped_column(BigInt)
+    refused: Mapped[int] = _counter()
+    errors: Mapped[int] = _counter()
+    ms_1: Mapped[int] = _counter()
+    ms_2: Mapped[int] = _counter()
+    ms_5: Mapped[int] = _counter()
+    ms_10: Mapped[int] = _counter()
+    ms_25: Mapped[int] = _counter()
+    ms_50: Mapped[int] = _counter()
+    ms_100: Mapped[int] = _counter()
+    ms_250: Mapped[int] = _counter()
+    ms_500: Mapped[int] = _counter()
+    ms_1000: Mapped[int] = _counter()
+    ms_2500: Mapped[int] = _counter()
+    ms_more: Mapped[int] = _counter()
+
+
+class UsageRecord(Counters, TenantRow):
     """What one caller used of one model version, under one product or none, on one day (UTC).
 
     It names the model by text too, and refers to no row: what was used stays when the model or the key is deleted.
@@ -50,7 +73,9 @@ class UsageRecord(TenantRow):
             sqlite_where=_OF_PRODUCT,
             postgresql_where=_OF_PRODUCT,
         ),
-        Index("ix_usage_records_organization_id_day", "organization_id", "day"),
+        Index(None, "organization_id", "day"),
+        Index(None, "organization_id", "principal_id", "day"),
+        Index(None, "organization_id", "model", "day"),
         Index(
             "ix_usage_records_product_id_day",
             "product_id",
@@ -74,23 +99,7 @@ class UsageRecord(TenantRow):
     model: Mapped[str]
     version: Mapped[int]
     day: Mapped[date]
-    calls: Mapped[int] = mapped_column(BigInt)
-    rows: Mapped[int] = mapped_column(BigInt)
     product_id: Mapped[UUID | None]
-    refused: Mapped[int] = _counter()
-    errors: Mapped[int] = _counter()
-    ms_1: Mapped[int] = _counter()
-    ms_2: Mapped[int] = _counter()
-    ms_5: Mapped[int] = _counter()
-    ms_10: Mapped[int] = _counter()
-    ms_25: Mapped[int] = _counter()
-    ms_50: Mapped[int] = _counter()
-    ms_100: Mapped[int] = _counter()
-    ms_250: Mapped[int] = _counter()
-    ms_500: Mapped[int] = _counter()
-    ms_1000: Mapped[int] = _counter()
-    ms_2500: Mapped[int] = _counter()
-    ms_more: Mapped[int] = _counter()
     # What a vendor's groups have of the organization that used its products: a name, and no column of this table.
     customer: ClassVar[str | None] = None
 

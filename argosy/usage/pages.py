@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, cast, func, select
+from sqlalchemy import Select, Subquery, cast, func, select
 
 from argosy.kit.db.session import ReadSession
 from argosy.kit.db.totals import key_of
@@ -23,9 +23,10 @@ class GroupPages(Grouping):
     """Groups by page. Of a long list, how many there are and their sum are remembered for a moment.
 
     With these known, a page in the order of what is grouped by needs only the rows that come first, not all groups.
+    Without rows, the groups are of so few that each page is cut out of them.
     """
 
-    def __init__(self, groups: Select[Any], rows: Select[Any], names: Sequence[str], sort: str | None) -> None:
+    def __init__(self, groups: Select[Any], rows: Select[Any] | None, names: Sequence[str], sort: str | None) -> None:
         super().__init__(groups, names, sort)
         self._rows = rows
 
@@ -44,9 +45,9 @@ class GroupPages(Grouping):
         """Return a page out of the first rows; None where the last of its groups may have rows that were not read."""
         offset = 0 if query.cursor is not None else (query.page - 1) * query.size
         most = ROWS_A_GROUP * (offset + query.size + 1)
-        if most > MOST_ROWS or not self._names_order:
+        if self._rows is None or most > MOST_ROWS or not self._names_order:
             return None
-        statement = self._of_rows(query.cursor or "", most).limit(query.size + 1).offset(offset)
+        statement = self._of_rows(self._rows.subquery(), query.cursor or "", most).limit(query.size + 1).offset(offset)
         rows = (await session.execute(statement)).mappings().all()
         if len(rows) <= query.size and not (rows and rows[0][READ] < most):
             return None
@@ -55,9 +56,8 @@ class GroupPages(Grouping):
             self._listing(rows, query, groups), UsageRecord(**dict(zip(COUNTERS, sums, strict=True))), groups
         )
 
-    def _of_rows(self, cursor: str, most: int) -> Select[Any]:
+    def _of_rows(self, rows: Subquery, cursor: str, most: int) -> Select[Any]:
         """Select the groups of the first rows, in order, each with how many rows were read in all."""
-        rows = self._rows.subquery()
         keys = self._keys(rows)
         labels = [f"{KEY}{place}" for place in range(len(keys))]
         statement = select(rows, *(key.label(label) for key, label in zip(keys, labels, strict=True)))

@@ -1,11 +1,26 @@
 """SQL of usage."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Label, Row, RowMapping, Select, Table, Uuid, cast, column, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    Uuid,
+    and_,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy import table as named
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -20,9 +35,10 @@ from argosy.kit.repository import TenantRepository
 from argosy.kit.sides import Side
 from argosy.organizations.models import Organization
 from argosy.usage.grouping import Grouping, GroupPage
-from argosy.usage.models import COUNTER_KEY, COUNTERS, CountedSegment, OrderItemUsage, UsageRecord
+from argosy.usage.models import COUNTER_KEY, COUNTERS, NO_PRODUCT, CountedSegment, OrderItemUsage, UsageRecord
 from argosy.usage.pages import GroupPages
 from argosy.usage.schemas import UsageFilter
+from argosy.usage.sums import Part, Source, parts
 
 KEEP_SEGMENTS = timedelta(days=30)
 MAX_ROWS = 500
@@ -88,26 +104,28 @@ class UsageRepository(TenantRepository[UsageRecord]):
 
     def groups(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
         """Select the sums of counters, grouped by columns: the caller's organization's, or of its products."""
-        columns = [_column(name) for name in names]
-        sums = [cast(func.sum(_column(name)), BigInt).label(name) for name in COUNTERS]
-        return self._asked(principal, only).with_only_columns(*columns, *sums).group_by(*columns)
+        read = [self._read(part, principal, names, only) for part in parts(names, only)]
+        whole = (read[0] if len(read) == 1 else union_all(*read)).subquery()
+        columns = [whole.c[name] for name in names]
+        sums = [cast(func.sum(whole.c[name]), BigInt).label(name) for name in COUNTERS]
+        return select(*columns, *sums).group_by(*columns)
 
-    def _rows(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
-        """Select the counters that groups are made of, with what they are grouped by."""
-        return self._asked(principal, only).with_only_columns(*(_column(name) for name in (*names, *COUNTERS)))
+    def _rows(self, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any] | None:
+        """Select the counters that groups are made of, with what they are grouped by; None where sums are read."""
+        (first, *more) = parts(names, only)
+        return None if more or first.source is not UsageRecord else self._read(first, principal, names, only)
 
-    def _asked(self, principal: Principal, only: UsageFilter) -> Select[UsageRecord]:
-        found = self.readable_by(principal) if only.side is Side.CUSTOMER else self.sold_by(principal)
-        if only.side is Side.VENDOR:
-            found = found.join(Organization, Organization.id == UsageRecord.organization_id)
-        return _within(found, only)
-
-    def sold_by(self, principal: Principal) -> Select[UsageRecord]:
-        """Select what was used under the products of the caller's organization, by whomever."""
-        own = select(PRODUCTS.c.id).where(PRODUCTS.c.organization_id == principal.organization_id)
-        # Also said for the index, which has such rows only.
-        used = UsageRecord.product_id.is_not(None)
-        return select(UsageRecord).where(used, UsageRecord.product_id.in_(own))
+    def _read(self, part: Part, principal: Principal, names: Sequence[str], only: UsageFilter) -> Select[Any]:
+        """Select what is asked for of one table."""
+        source = part.source
+        columns = [_column(source, name).label(name) for name in (*names, *COUNTERS)]
+        found = select(*columns).select_from(source)
+        if only.side is Side.CUSTOMER:
+            found = found.where(source.organization_id == principal.organization_id)
+        else:
+            found = found.join(Organization, Organization.id == source.organization_id)
+            found = found.where(_sold_by(source, principal))
+        return found.where(*_within(part, only))
 
     async def of_order_items(
         self, item_ids: Collection[UUID], since: date, until: date
@@ -153,20 +171,30 @@ class UsageRepository(TenantRepository[UsageRecord]):
             yield part
 
 
-def _column(name: str) -> InstrumentedAttribute[Any] | Label[str]:
+def _column(source: Source, name: str) -> ColumnElement[Any]:
     if name == "customer":
-        return Organization.slug.label(name)
-    found: InstrumentedAttribute[Any] = getattr(UsageRecord, name)
-    return found
+        return Organization.slug.expression
+    if name == "product_id" and source is not UsageRecord:
+        return func.nullif(source.product_id, literal(NO_PRODUCT, Uuid()))
+    column: InstrumentedAttribute[Any] = getattr(source, name)
+    return column.expression
 
 
-def _within(statement: Select[UsageRecord], only: UsageFilter) -> Select[UsageRecord]:
-    if only.since is not None:
-        statement = statement.where(UsageRecord.day >= only.since)
-    if only.until is not None:
-        statement = statement.where(UsageRecord.day <= only.until)
-    equal = {"model": only.model, "version": only.version, "principal_id": only.key, "product_id": only.product}
+def _sold_by(source: Source, principal: Principal) -> ColumnElement[bool]:
+    """Tell what was used under the products of the caller's organization, by whomever."""
+    own = select(PRODUCTS.c.id).where(PRODUCTS.c.organization_id == principal.organization_id)
+    # That it is of a product is also said for the index, which may have such rows only.
+    return and_(source.product_id.is_not(None), source.product_id.in_(own))
+
+
+def _within(part: Part, only: UsageFilter) -> Iterator[ColumnElement[bool]]:
+    source = part.source
+    if part.since is not None:
+        yield source.day >= part.since
+    if part.until is not None:
+        yield source.day <= part.until
     if only.customer is not None:
         customer = select(Organization.id).where(Organization.slug == only.customer).scalar_subquery()
-        statement = statement.where(UsageRecord.organization_id == customer)
-    return statement.where(*(_column(name) == value for name, value in equal.items() if value is not None))
+        yield source.organization_id == customer
+    equal = {"model": only.model, "version": only.version, "principal_id": only.key, "product_id": only.product}
+    yield from (_column(source, name) == value for name, value in equal.items() if value is not None)

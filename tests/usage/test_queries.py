@@ -152,21 +152,22 @@ async def pages(caller: Caller, query: str) -> list[dict[str, Any]]:
 
 # Of one row a group; of two; of more than are expected; in the order of a figure, which needs all groups.
 @pytest.mark.parametrize(
-    ("query", "cut"),
+    ("query", "rows", "cut"),
     [
-        ("group_by=version&group_by=day", True),
-        ("group_by=day&group_by=model&group_by=key&sort=-day", True),
-        ("group_by=day", False),
-        ("group_by=day&sort=-calls", False),
+        ("group_by=version&group_by=day", 4, True),
+        ("group_by=day&group_by=model&group_by=key&sort=-day", 4, True),
+        ("group_by=day&group_by=model", 1, False),
+        ("group_by=day&group_by=model&sort=-calls", 4, False),
     ],
 )
 async def test_pages_that_are_cut_out_of_the_first_rows_are_the_same(
-    app: FastAPI, owner: Caller, query: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, owner: Caller, query: str, rows: int, cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(app.state.database, owner, 2_000)
     whole = await pages(owner, query)
     monkeypatch.setattr(totals, "MANY", 1)
     monkeypatch.setattr(group_pages, "MANY_GROUPS", 1)
+    monkeypatch.setattr(group_pages, "ROWS_A_GROUP", rows)
     await asked(owner, query)
     with statements(app.state.database, "FROM usage_records") as made:
         assert await pages(owner, query) == whole
