@@ -87,7 +87,7 @@ class ArticleRepository(TenantRepository[Article]):
         wanted = Search(only.q, [only.tag] if only.tag else [])
         if not wanted:
             return statement
-        return statement.where(await search.matching(self._session, ArticleSearch, Article.id, wanted))
+        return await search.narrowed(self._session, statement, ArticleSearch, Article.id, wanted)
 
     async def _is(self, column: InstrumentedAttribute[Any], wanted: Select[UUID]) -> ColumnElement[bool]:
         """Look an id up first: of an id the planner knows how many rows have it, of a subquery it does not."""

@@ -26,6 +26,8 @@ from argosy.kit.schemas import Schema
 
 T = TypeVar("T")
 U = TypeVar("U")
+# An execution option of a SELECT that takes long to find few rows: it is run once for a page and its total.
+FEW = "few"
 MAX_PAGE = 1_000_000
 MAX_INTEGER = 2**63 - 1  # what a column holds
 
@@ -92,6 +94,8 @@ async def paginate(
     ordered = statement.order_by(*((column.desc() if descending else column.asc()) for column in (key, model.id)))
     if query.cursor is not None:
         return await _by_cursor(session, ordered, query, key, model, descending=descending)
+    if statement.get_execution_options().get(FEW):
+        return await _of_few(session, statement, query, key, model, descending=descending)
     total = await _total(session, statement)
     rows = await session.scalars(ordered.limit(query.size).offset((query.page - 1) * query.size))
     return Listing(list(rows), query, total=total)
@@ -104,6 +108,29 @@ def to_page(listing: Listing[T], convert: Callable[[T], U]) -> Page[U] | CursorP
         return CursorPage[Any].model_construct(items=items, next_cursor=listing.next_cursor)
     pages = -(-listing.total // query.size)
     return Page[Any].model_construct(items=items, total=listing.total, page=query.page, size=query.size, pages=pages)
+
+
+async def _of_few(
+    session: ReadSession,
+    statement: Select[T],
+    query: PageQuery,
+    key: InstrumentedAttribute[Any],
+    model: type[Any],
+    *,
+    descending: bool,
+) -> Listing[T]:
+    """Find the rows once, to count them and to cut the page out of their ids; then read those of the page."""
+    found = statement.order_by(None).subquery()
+    place = (found.c[key.key], found.c.id)
+    ids = select(found.c.id, func.count().over()).limit(query.size).offset((query.page - 1) * query.size)
+    ids = ids.order_by(*((column.desc() if descending else column.asc()) for column in place))
+    cut = (await session.execute(ids)).all()
+    if not cut:
+        return Listing([], query, total=await _total(session, statement))
+    shown = select(model).where(model.id.in_([row[0] for row in cut]))
+    rows = await session.scalars(shown.options(*statement._with_options))  # noqa: SLF001 - nothing public tells them
+    by_id = {row.id: row for row in rows}
+    return Listing([by_id[row[0]] for row in cut], query, total=cut[0][1])
 
 
 async def _total(session: ReadSession, statement: Select[Any]) -> int:

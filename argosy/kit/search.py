@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -42,7 +42,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, declared_attr
 from argosy.kit.db import dialects
 from argosy.kit.db.session import ReadSession, WriteSession
 from argosy.kit.db.types import BigInt
+from argosy.kit.pagination import FEW
 
+T = TypeVar("T")
 # Chinese and Japanese are written without spaces: there each character is a word.
 _WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
@@ -99,26 +101,31 @@ def terms_of(texts: Iterable[str], tags: Iterable[str] = ()) -> str:
     return " ".join(sorted({*(_word_term(word) for text in texts for word in words(text)), *map(_tag_term, tags)}))
 
 
-async def matching(
-    session: ReadSession, entry: type[SearchEntry], subject_id: InstrumentedAttribute[UUID], search: Search
-) -> ColumnElement[bool]:
-    """Return the condition that a thing is found, by the column of its id.
+async def narrowed(
+    session: ReadSession,
+    statement: Select[T],
+    entry: type[SearchEntry],
+    subject_id: InstrumentedAttribute[UUID],
+    search: Search,
+) -> Select[T]:
+    """Narrow a SELECT to the things that are found, by the column of their id.
 
     PostgreSQL's planner knows which terms are common. On SQLite it is looked up: with terms that many things have, the
     things are tried in the list's order until a page is full, instead of finding and sorting them all.
     """
     query = _Query.of(search)
     if query is None:
-        return false()
+        return statement.where(false())
     if session.dialect == "postgresql":
-        return subject_id.in_(_in_vector(entry, query))
+        return statement.where(subject_id.in_(_in_vector(entry, query)))
     together, last = await _among_newest(session, entry, query)
     # FTS5 merges all words that begin alike before it says anything: it is not asked for those that many things have.
     asked = replace(query, terms=query.terms[:-1], begins=False) if last >= OFTEN and len(query.terms) > 1 else query
     if together >= OFTEN or await _are_common(session, entry, asked):
-        return exists().where(entry.subject_id == subject_id, *_holds(entry, query))
+        return statement.where(exists().where(entry.subject_id == subject_id, *_holds(entry, query)))
     others = list(_holds(entry, query))[len(asked.terms) :]
-    return subject_id.in_(select(entry.subject_id).where(entry.key.in_(_full_text(entry, asked)), *others))
+    found = select(entry.subject_id).where(entry.key.in_(_full_text(entry, asked)), *others)
+    return statement.where(subject_id.in_(found)).execution_options(**{FEW: True})
 
 
 async def _among_newest(session: ReadSession, entry: type[SearchEntry], query: "_Query") -> tuple[int, int]:

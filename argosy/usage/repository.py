@@ -173,7 +173,8 @@ class UsageRepository(TenantRepository[UsageRecord]):
 
 def _column(source: Source, name: str) -> ColumnElement[Any]:
     if name == "customer":
-        return Organization.slug.expression
+        # Not the bare column: PostgreSQL would go through all organizations for their index's order, and join to each.
+        return Organization.slug.concat("")
     if name == "product_id" and source is not UsageRecord:
         return func.nullif(source.product_id, literal(NO_PRODUCT, Uuid()))
     column: InstrumentedAttribute[Any] = getattr(source, name)

@@ -219,7 +219,8 @@ async def test_lists_of_100000_use_indexes(
         for paged in (query, query.replace("cursor=&", "") if "deep" not in query else "page=3"):
             with statements(database, "articles.content") as seen:
                 assert (await owner.get(f"/articles?{paged.format(deep=deep)}")).status_code == 200
-            pages = [one for one in seen if "count(" not in one[0]]
+            # Few that are found are counted and cut with one statement, and read by their ids with another.
+            pages = [one for one in seen if "LIMIT" in one[0]]
             explained = await explain(database, actor(owner), pages[0])
             assert any(index in explained for index in indexes), (paged, explained)
             assert not reads_whole(explained, "articles"), (paged, explained)
