@@ -98,6 +98,7 @@ def orders(owners: Sequence[Owner], wanted: int) -> Rows:
             "price": 1999,
             "price_number": 1,
             "plan": PLAN,
+            "status": status.value,
         }
         yield {Order: order, OrderItem: item}
 
