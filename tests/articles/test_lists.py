@@ -230,3 +230,5 @@ async def test_lists_of_100000_use_indexes(
         assert (await client.get("/api/v1/articles?page=1800")).json()["total"] == first["total"] == 91_000
         assert (await client.get("/api/v1/articles?tag=rare")).json()["total"] == 1000
     assert len([one for one in seen if "articles" in one[0]]) == 2, "a long list is counted once for several pages"
+    beyond = (await client.get("/api/v1/articles?tag=rare&page=1000")).json()
+    assert (beyond["items"], beyond["total"]) == ([], 1000)
