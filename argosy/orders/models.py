@@ -37,7 +37,8 @@ class OrderItem(TenantRow):
     price: Mapped[int] = mapped_column(BigInt)
     price_number: Mapped[int]
     plan: Mapped[dict[str, Any]]
-    # The order's, for lists: the database keeps it, with a trigger of the migrations.
+    # The order's, for lists: the database keeps it, with a trigger on `orders` that migrations make. On SQLite one that
+    # replaces that table (`batch_alter_table`) has to make it again.
     status: Mapped[str] = mapped_column(server_default=OrderStatus.PENDING)
     order: Mapped["Order"] = relationship(lazy="raise", back_populates="items")
 
