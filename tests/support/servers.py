@@ -3,12 +3,11 @@
 import os
 import secrets
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from argosy.client import Argosy
 from tests.support.callers import ALL_SCOPES, PASSWORD
+from tests.support.forked import Forked
 
 READY = "Argosy ready at "
 GRPC = "Argosy speaks gRPC at "
@@ -19,25 +18,22 @@ class ServerProcess:
         self.data_dir = data_dir
         quick = {"ARGOSY_USAGE_FLUSH": "0.2", "ARGOSY_PAYMENTS_LOCAL_DELAY": "0.1"}
         self._environment = {**os.environ, "ARGOSY_LOG_LEVEL": "warning", **quick, **environment}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
         self.url = ""
         self.grpc = ""
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "argosy", "up", "--port", "0", "--data-dir", str(self.data_dir)]
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir.parent / "server.log").open("a") as log:
-            self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment
-            )
-        assert self._process.stdout is not None
+        arguments = ["up", "--port", "0", "--data-dir", str(self.data_dir)]
+        log = self.data_dir.parent / "server.log"
+        self._process = Forked(arguments, self._environment, log)
         for line in self._process.stdout:
             if line.startswith(GRPC):
                 self.grpc = line.removeprefix(GRPC).strip()
             if line.startswith(READY):
                 self.url = line.removeprefix(READY).strip()
                 return
-        raise AssertionError((self.data_dir.parent / "server.log").read_text()[-3000:])
+        raise AssertionError(log.read_text()[-3000:])
 
     @property
     def pid(self) -> int:
@@ -52,8 +48,7 @@ class ServerProcess:
 
     def stop(self) -> int:
         assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)
         return self._process.wait(40)
 
     def new_client(self) -> Argosy:
