@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from argosy.kit.db.session import Database, UnitOfWork
@@ -112,6 +112,34 @@ async def test_writers_of_one_process_are_served_in_order_or_told_to_come_back(t
             async with database.write():
                 pass
     assert refused.value.headers == {"Retry-After": "1"}
+    await database.dispose()
+
+
+# Its first row comes late, and others follow.
+SLOW = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200010) SELECT i FROM n WHERE i > 200000"
+)
+
+
+async def test_a_task_that_is_cancelled_while_it_reads_lets_go_of_the_database(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.db", DatabaseSettings(timeout=1))
+
+    async def work(begun: asyncio.Event) -> None:
+        async with database.write() as session:
+            await session.execute(text("CREATE TABLE numbers (number INTEGER)"))
+            begun.set()
+            await session.execute(text(SLOW))
+
+    for _ in range(5):
+        begun = asyncio.Event()
+        cancelled = asyncio.create_task(work(begun))
+        await begun.wait()
+        await asyncio.sleep(0.01)
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
+        async with database.write() as session:
+            tables = (await session.scalars(text("SELECT name FROM sqlite_master"))).all()
+        assert tables == []
     await database.dispose()
 
 

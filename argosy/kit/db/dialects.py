@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, TextClause, event, text
@@ -35,6 +36,25 @@ def require_driver(url: URL) -> None:
         import psycopg  # noqa: F401, PLC0415
     except ImportError as error:
         raise RuntimeError("PostgreSQL needs the extra 'postgres': pip install 'argosy[postgres]'") from error
+
+
+class Releasing(sqlite3.Connection):
+    """A connection that lets go of the database when it is closed.
+
+    A task that is cancelled while it reads leaves a statement behind, and for as long as there is one SQLite keeps a
+    connection with its locks: nobody else could write until the garbage is collected.
+    """
+
+    def close(self) -> None:
+        """Roll back what was not committed, and close."""
+        with suppress(sqlite3.ProgrammingError):  # it is closed already
+            self.rollback()
+        super().close()
+
+
+def connecting(url: URL) -> dict[str, Any]:
+    """Return what the driver is told of each connection."""
+    return {"factory": Releasing} if url.get_backend_name() == "sqlite" else {}
 
 
 def prepare(engine: Engine, *, busy_timeout: float) -> None:

@@ -108,7 +108,11 @@ class Database:
         dialects.require_driver(parsed)
         self._timeout = settings.timeout
         self.engine = create_async_engine(
-            parsed, pool_size=settings.pool_size, max_overflow=settings.pool_size, pool_timeout=settings.timeout
+            parsed,
+            connect_args=dialects.connecting(parsed),
+            pool_size=settings.pool_size,
+            max_overflow=settings.pool_size,
+            pool_timeout=settings.timeout,
         )
         dialects.prepare(self.engine.sync_engine, busy_timeout=settings.timeout)
         self._reader = self.engine.execution_options(**{dialects.READ_ONLY: True})
