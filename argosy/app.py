@@ -112,6 +112,8 @@ UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
 QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 STREAMS = re.compile(r"/api/v1/models/[^/]+/[^/]+/predict/stream")
 DISPATCH_POLL = 1.0
+# A server that has just started has more urgent things to do.
+MAINTENANCE_AFTER = 5.0
 MAINTENANCE_INTERVAL = 300.0
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Organization")
 DEFAULT_ISSUER = "urn:argosy"
@@ -351,6 +353,7 @@ async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def _maintain(app: FastAPI) -> None:
+    await asyncio.sleep(MAINTENANCE_AFTER)
     while True:
         try:
             removed = await collect_orphans(app.state.database, app.state.store)
