@@ -176,7 +176,7 @@ def _column(source: Source, name: str) -> ColumnElement[Any]:
         # Not the bare column: PostgreSQL would go through all organizations for their index's order, and join to each.
         return Organization.slug.concat("")
     if name == "product_id" and source is not UsageRecord:
-        return func.nullif(source.product_id, literal(NO_PRODUCT, Uuid()))
+        return func.nullif(source.product_id, literal(NO_PRODUCT, Uuid()), type_=Uuid())
     column: InstrumentedAttribute[Any] = getattr(source, name)
     return column.expression
 
