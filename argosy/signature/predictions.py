@@ -164,7 +164,7 @@ def _numbers(values: Array) -> list[bytes]:
     """Return the JSON of each number."""
     if values.dtype.kind not in "iuf":
         return [to_json(value) for value in plain(values.reshape(-1))]
-    whole: bytes = to_json(plain(values.reshape(-1)))
+    whole: bytes = to_json(values.reshape(-1).tolist(), inf_nan_mode="null")
     return whole[1:-1].split(b",")
 
 
