@@ -43,7 +43,14 @@ class RayServe(LitServe):
         """Start it on the files of the case."""
         model, _, throughput = mode.partition(", ")
         command: Command = [self.bin / "python", "-m", "bench.apps.ray_app", case.folder, model, str(port)]
-        settings = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1" if throughput else "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        optimized = "1" if throughput else "0"
+        settings = {
+            "RAY_SERVE_ENABLE_HA_PROXY": optimized,
+            "RAY_SERVE_THROUGHPUT_OPTIMIZED": optimized,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # Below `uv run`, as in `make bench`, it starts its workers with that command too, in a copy without uv.
+            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        }
         return Launch(command, case.folder, PYTHONPATH | settings)
 
 
