@@ -6,23 +6,27 @@ a prediction the fast path takes, is recognized by its bytes and not parsed agai
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from argosy.cli.connections import GuardedProtocol, Part, fault_of
 from argosy.kit.errors import RequestTimeout
+from argosy.kit.rates import Standing
 from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
 from argosy.serving.answers import Call
-from argosy.serving.fast_path import Access, FastPath
+from argosy.serving.door import Access, Door
+from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.protocols.fast import FIXED, content, fields, headers_of
+from argosy.serving.protocols.fast import FIXED, LIMITS, content, fields, headers_of
 
 NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
 MOST_TRIES = 3
 MOST_HELD = 256 * 1024
 MOST_HEADS = 10_000
+LIMIT_LINES = b"".join([name + b": %d\r\n" for name in LIMITS])
 SECURE = b"strict-transport-security: " + HSTS.encode() + b"\r\n"
 
 
@@ -46,27 +50,54 @@ def _start_of(call: Call) -> bytes:
     return START if call.json_length is None else BINARY_START % call.json_length
 
 
+@dataclass(slots=True)
+class Known:
+    """A head that was read, its bytes, and who sends it; `door` is where its requests enter with others."""
+
+    access: Access
+    head: Head
+    raw: bytes
+    door: Door | None
+
+    @classmethod
+    def of(cls, access: Access, head: Head, raw: bytes) -> "Known":
+        """Return what is known of a head."""
+        return cls(access, head, raw, access.door_for(head))
+
+
+@dataclass(slots=True)
+class Shown:
+    """The fields of the standing that was shown last.
+
+    An object, since each change of a class makes Python forget what it learned about the class's attributes.
+    """
+
+    standing: Standing | None = None
+    lines: bytes = b""
+
+
 class FastProtocol(GuardedProtocol):
     """Answers what the fast path takes; uvicorn and the application do the rest."""
 
     fast: ClassVar[FastPath]
-    heads: ClassVar[dict[bytes, tuple[Access, Head]]]
+    heads: ClassVar[dict[bytes, Known]]
     body_timeout: ClassVar[float] = 30.0
     retired: ClassVar[bool] = False  # whether each connection ends with its next answer, which then says so
     defaults: ClassVar[tuple[list[tuple[bytes, bytes]], bytes]] = ([], b"")
+    shown: ClassVar[Shown]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
         super().__init__(*args, **options)
         self._secure = b""
         self._raw_head: bytes | None = None  # of the message that began with the bytes received last
         self._beyond_head = 0
-        self._reading: tuple[Access, Head, bytes] | None = None  # whose body is being read
+        self._reading: Known | None = None  # whose body is being read
         self._chunks: list[bytes] = []
         self._missing = 0
-        self._pending: tuple[Access, Head, bytes, bytes] | None = (
-            None  # what was taken and not answered, with its bytes
-        )
-        self._call: Call | None = None
+        self._pending: Known | None = None  # what was taken and not answered
+        self.head: Head
+        self.body = b""
+        self.call: Call | None = None
         self._tries = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -81,8 +112,10 @@ class FastProtocol(GuardedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what nobody waits for."""
-        if self._call is not None and self._pending is not None:
-            self.fast.abandon(self._pending[0], self._call)
+        if (pending := self._pending) is not None:
+            if self.call is not None:
+                self.fast.abandon(pending.access, self.call)
+            pending.access.leave(self)
         self._held.clear()
         super().connection_lost(exc)
 
@@ -102,13 +135,14 @@ class FastProtocol(GuardedProtocol):
         if self._part is NOTHING and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
             end = data.find(END)
             if end > 0:
-                self._raw_head, self._beyond_head = raw, beyond = data[:end], len(data) - end - 4
+                raw, beyond = data[:end], len(data) - end - 4
                 known = self.heads.get(raw)
-                if known is not None and beyond == known[1].length and not self._is_over():
+                if known is not None and beyond == known.head.length and not self._is_over():
                     if self.timeout_keep_alive_task is not None:
                         self._unset_keepalive_if_required()
-                    self._take(known[0], known[1], raw, data[end + 4 :])
+                    self._take(known, data[end + 4 :])
                     return
+                self._raw_head, self._beyond_head = raw, beyond
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
@@ -130,12 +164,13 @@ class FastProtocol(GuardedProtocol):
         ):
             super().on_headers_complete()
             return
+        known = Known.of(access, head, raw)
         if head.request_id is None:
             if len(self.heads) >= MOST_HEADS:
                 self.heads.clear()
-            self.heads[raw] = (access, head)
+            self.heads[raw] = known
         self._part = Part.BODY
-        self._reading, self._chunks, self._missing = (access, head, raw), [], head.length
+        self._reading, self._chunks, self._missing = known, [], head.length
         self._unwatch()
         self._deadline = self.loop.call_later(self.body_timeout + head.length / MIN_BODY_RATE, self._body_overdue)
 
@@ -152,10 +187,9 @@ class FastProtocol(GuardedProtocol):
         if self._reading is None:
             super().on_message_complete()
             return
-        access, head, raw = self._reading
-        self._reading, self._part = None, Part.NOTHING
+        known, self._reading, self._part = self._reading, None, Part.NOTHING
         self._unwatch()
-        self._take(access, head, raw, b"".join(self._chunks))
+        self._take(known, b"".join(self._chunks))
 
     def resume_writing(self) -> None:
         """Go on with what was held while the client did not read."""
@@ -169,47 +203,59 @@ class FastProtocol(GuardedProtocol):
         else:
             super().shutdown()
 
-    def _take(self, access: Access, head: Head, raw: bytes, body: bytes) -> None:
-        self._pending = (access, head, raw, body)
+    def _take(self, known: Known, body: bytes) -> None:
+        self._pending, self.head, self.body = known, known.head, body
+        if known.door is not None:
+            known.door.knock(known.access, self)
+        else:
+            self.go_alone()
+
+    def go_alone(self) -> None:
+        """Be submitted, as soon as what is known may be believed."""
+        known = self._pending
+        assert known is not None  # noqa: S101 - it was taken
         self._tries = 0
         now = time.monotonic()
-        if self.fast.holds(access, now):
-            self._submit(access, head, body, now)
+        if self.fast.holds(known.access, now):
+            self._submit(known, now)
         else:
-            renewal = self.fast.renew(head)
-            renewal.add_done_callback(
-                lambda done: self._renewed(None if done.cancelled() else done.result(), head, raw, body)
-            )
+            renewal = self.fast.renew(known.head)
+            renewal.add_done_callback(lambda done: self._renewed(None if done.cancelled() else done.result()))
 
-    def _renewed(self, access: Access | None, head: Head, raw: bytes, body: bytes) -> None:
-        now = time.monotonic()
-        if self.transport.is_closing():
+    def go_the_long_way(self) -> None:
+        """Be answered by the application."""
+        self.loop.call_soon(self._go_the_long_way)
+
+    def _renewed(self, access: Access | None) -> None:
+        known, now = self._pending, time.monotonic()
+        if self.transport.is_closing() or known is None:
             self._pending = None
         elif access is None or not self.fast.holds(access, now):
-            self.heads.pop(raw, None)
+            self.heads.pop(known.raw, None)
             self._go_the_long_way()
         else:
-            if raw in self.heads:
-                self.heads[raw] = (access, head)
-            self._submit(access, head, body, now)
+            self._pending = fresh = Known.of(access, known.head, known.raw)
+            if known.raw in self.heads:
+                self.heads[known.raw] = fresh
+            self._submit(fresh, now)
 
-    def _submit(self, access: Access, head: Head, body: bytes, now: float) -> None:
-        taken = self.fast.submit(access, head, body, self._reply, now)
+    def _submit(self, known: Known, now: float) -> None:
+        taken = self.fast.submit(known.access, known.head, self.body, self.reply, now)
         if isinstance(taken, Call):
-            self._call = taken
+            self.call = taken
         elif taken is None or self._tries == MOST_TRIES:
-            self.loop.call_soon(self._go_the_long_way)
+            self.go_the_long_way()
         else:
             self._tries += 1
             taken.add_done_callback(lambda _: self._try_again())
 
     def _try_again(self) -> None:
         if self._pending is not None:
-            access, head, raw, body = self._pending
-            self._renewed(access, head, raw, body)
+            self._renewed(self._pending.access)
 
-    def _reply(self, call: Call, result: bytes | Exception) -> None:
-        self._call = None
+    def reply(self, call: Call, result: bytes | Exception) -> None:
+        """Answer."""
+        self.call = None
         if self.transport.is_closing():
             self._pending = None
         elif isinstance(result, Exception):
@@ -218,16 +264,13 @@ class FastProtocol(GuardedProtocol):
             standing = call.standing
             assert standing is not None  # noqa: S101 - counted before it was taken
             self.transport.write(
-                b"%b%bcontent-length: %d\r\nx-request-id: %b\r\nratelimit-limit: %d\r\nratelimit-remaining: %d\r\n"
-                b"ratelimit-reset: %d\r\n\r\n%b"
+                b"%b%b%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
                 % (
-                    _start_of(call),
+                    START if call.spent is None and call.json_length is None else _start_of(call),
                     self._defaults(),
+                    self._limits(standing),
                     len(result),
                     call.request_id.encode(),
-                    standing.limit,
-                    standing.remaining,
-                    standing.reset,
                     result,
                 )
             )
@@ -235,8 +278,7 @@ class FastProtocol(GuardedProtocol):
 
     def _refuse_call(self, call: Call, error: Exception) -> None:
         assert self._pending is not None  # noqa: S101 - it is answered now
-        access, head, _, _ = self._pending
-        refusal = self.fast.refusal(access, head, call, error)
+        refusal = self.fast.refusal(self._pending.access, self.head, call, error)
         if refusal is None:
             self._go_the_long_way()
             return
@@ -254,6 +296,14 @@ class FastProtocol(GuardedProtocol):
             type(self).defaults = (headers, shown)
         return shown + self._secure if self._secure else shown
 
+    def _limits(self, standing: Standing) -> bytes:
+        """Return the fields of a standing, which calls that came together share."""
+        shown = self.shown
+        if shown.standing is not standing:
+            values = (standing.limit, standing.remaining, standing.reset)
+            shown.standing, shown.lines = standing, LIMIT_LINES % values
+        return shown.lines
+
     def _answered(self) -> None:
         self.server_state.total_requests += 1
         self._pending = None
@@ -269,11 +319,10 @@ class FastProtocol(GuardedProtocol):
         """Give the request to the application after all, as it came."""
         if self._pending is None or self.transport.is_closing():
             return
-        _, _, raw, body = self._pending
-        self._pending = None
+        raw, self._pending = self._pending.raw, None
         self._slowly = True
         self._raw_head = None
-        super().data_received(raw + END + body)
+        super().data_received(raw + END + self.body)
         if self._leaving:
             super().shutdown()
         if self._held:
@@ -308,5 +357,5 @@ class FastProtocol(GuardedProtocol):
 
 def fast(path: FastPath, head_timeout: float, body_timeout: float) -> type[FastProtocol]:
     """Return the protocol with its limits, as uvicorn's `http` option takes it."""
-    own = {"fast": path, "heads": {}, "head_timeout": head_timeout, "body_timeout": body_timeout}
+    own = {"fast": path, "heads": {}, "shown": Shown(), "head_timeout": head_timeout, "body_timeout": body_timeout}
     return type("Protocol", (FastProtocol,), own)

@@ -48,6 +48,15 @@ class Allowance:
         self._left -= 1
         return Standing(True, self._limit, self._beyond + self._left, int(self._ends - now) + 1)
 
+    def take_all(self, now: float, count: int) -> Standing | None:
+        """Count requests that came together, where all of them are admitted by what is held; else count none."""
+        if now < self._refused_until or now >= self._ends or self._left < count:
+            return None
+        self._left -= count
+        if self._taking is None and self._left * LOW <= self._share:
+            self._taking = asyncio.create_task(self._refill())
+        return Standing(True, self._limit, self._beyond + self._left, int(self._ends - now) + 1)
+
     async def _refill(self) -> None:
         try:
             cost, self._short = max(self._share, self._short), 0

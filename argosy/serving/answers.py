@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Protocol
 from uuid import UUID
 
+import uuid_utils
 from pydantic_core import to_json
 
 from argosy.kit.clock import today
@@ -25,7 +26,7 @@ from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
 MOST_ENTRIES = 10_000
-BODY = b'{"id":"%b%b%b,"latency_ms":%.3f,"request_id":"%b"}'
+BODY = b'{"id":"%b%b%b],"latency_ms":%.3f,"request_id":"%b"}'
 
 
 class Consumption:
@@ -40,6 +41,7 @@ class Consumption:
         mirror: Mirror | None = None,
     ) -> None:
         self.principal = principal
+        self.caller = principal.id.int  # a number is found quicker than an id
         self.recording = recording
         self.mirror = mirror
         self.target = target
@@ -55,7 +57,7 @@ class Consumption:
 
     def predictions(self, answer: bytes) -> bytes:
         """Return the part of an answer that does not differ from call to call."""
-        return answer[answer.index(self.head) + len(self.head) : answer.rindex(b',"latency_ms":')]
+        return answer[answer.index(self.head) + len(self.head) : answer.rindex(b'],"latency_ms":')]
 
     def mirrored(self, tensors: Tensors, rows: int, outputs: Outputs) -> None:
         """Put a call that was answered to the shadow, where there is one."""
@@ -96,6 +98,10 @@ class Asked(Protocol):
         """
         ...
 
+    def each(self, outputs: Outputs, rows: int) -> list[bytes] | None:
+        """Return the bodies of answers of a row each to requests that all want this; None where that is not quicker."""
+        ...
+
     def told(self, described: bytes) -> bytes:
         """Return the body of the answer around the description of its outputs."""
         ...
@@ -108,8 +114,8 @@ class Asked(Protocol):
 class Timer(Protocol):
     """What counts the time of answered calls."""
 
-    def observe(self, seconds: float) -> None:
-        """Count one."""
+    def observe_all(self, seconds: Sequence[float]) -> None:
+        """Count them."""
         ...
 
 
@@ -132,6 +138,34 @@ class Call(Ticket):
     spent: Spent | None = None
     json_length: int | None = field(default=None, init=False)
 
+    @classmethod
+    def of(
+        cls,
+        consumption: Consumption,
+        batch: Batch,
+        started: float,
+        deliver: Callable[["Call", bytes | Exception], None],
+        asked: Asked | None = None,
+        standing: Standing | None = None,
+        timed: Timer | None = None,
+        request_id: str | None = None,
+    ) -> "Call":
+        """Return the call of a request; its own id is the prediction's, where it was given none."""
+        prediction_id = str(uuid_utils.uuid7())
+        return cls(
+            batch.tensors,
+            batch.rows,
+            consumption.caller,
+            consumption,
+            prediction_id,
+            request_id or prediction_id,
+            started,
+            deliver,
+            asked,
+            standing,
+            timed,
+        )
+
 
 class Answerer:
     """Settles batches of calls."""
@@ -148,38 +182,77 @@ class Answerer:
             if isinstance(result, Exception):
                 raise result
             ended = time.monotonic()
-            bodies = _bodies(batch, result, ended)
-            day = today()
-            self._meter.record(
-                b"".join([call.consumption.entry(day, call.rows, ended - call.started, call.spent) for call in calls])
-            )
+            times = [ended - call.started for call in calls]
+            alike = _are_alike(calls)
+            bodies = _bodies(batch, calls, times, result)
+            self._meter.record(_entries(calls, times, alike=alike))
         except Exception as error:  # noqa: BLE001 - it goes to whoever called
             for call in calls:
                 call.deliver(call, error)
             return
+        _count(calls, times, alike=alike)
         for call, body in zip(calls, bodies, strict=True):
-            if call.timed is not None:
-                call.timed.observe(ended - call.started)
-            if call.consumption.recording is not None or call.consumption.mirror is not None:
+            consumption = call.consumption
+            if consumption.recording is not None or consumption.mirror is not None:
                 _keep(call, body, _own(call, batch, result))
             call.deliver(call, body)
 
 
-def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[bytes]:
+def _are_alike(calls: Sequence[Call]) -> bool:
+    """Tell whether calls are counted alike, but for the time they took, as those of one caller are."""
+    first = calls[0]
+    consumption, rows, timed = first.consumption, first.rows, first.timed
+    for call in calls:
+        if (
+            call.consumption is not consumption
+            or call.spent is not None
+            or call.rows != rows
+            or call.timed is not timed
+        ):
+            return False
+    return True
+
+
+def _entries(calls: Sequence[Call], times: Sequence[float], *, alike: bool) -> bytes:
+    """Return the meter's entries."""
+    day, first = today(), calls[0]
+    if alike and bucket(longest := max(times)) == bucket(min(times)):
+        return first.consumption.entry(day, first.rows, longest, None) * len(calls)
+    return b"".join(
+        [
+            call.consumption.entry(day, call.rows, seconds, call.spent)
+            for call, seconds in zip(calls, times, strict=True)
+        ]
+    )
+
+
+def _count(calls: Sequence[Call], times: Sequence[float], *, alike: bool) -> None:
+    """Count the times in what counts them."""
+    if alike:
+        if (timed := calls[0].timed) is not None:
+            timed.observe_all(times)
+        return
+    for call, seconds in zip(calls, times, strict=True):
+        if call.timed is not None:
+            call.timed.observe_all([seconds])
+
+
+def _bodies(batch: Sequence[Ticket], calls: Sequence[Call], times: Sequence[float], outputs: Outputs) -> list[bytes]:
     """Return the bodies of a batch's calls; what is alike is encoded together."""
-    texts: list[bytes] = []
     rows = sum([ticket.rows for ticket in batch])
-    signature = next((one.consumption.signature for one in batch if type(one) is Call and one.asked is None), None)
-    if signature is not None:
-        texts = signature.encode_json(outputs, rows)
+    if len(calls) == rows and (each := _each(calls, times, outputs, rows)) is not None:
+        return each
+    signature = next((call.consumption.signature for call in calls if call.asked is None), None)
+    texts = [] if signature is None else signature.encode_json(outputs, rows)
     bodies: list[bytes] = []
     start, alike, describe = 0, None, None
+    taken = iter(times)
     for ticket in batch:
         stop = start + ticket.rows
         if type(ticket) is Call and not ticket.gone:
-            asked = ticket.asked
+            asked, seconds = ticket.asked, next(taken)
             if asked is None:
-                bodies.append(_typed(ticket, texts[start:stop], ended))
+                bodies.append(_typed(ticket, b",".join(texts[start:stop]), seconds))
             else:
                 if asked.alike != alike:
                     alike = asked.alike
@@ -194,6 +267,17 @@ def _bodies(batch: Sequence[Ticket], outputs: Outputs, ended: float) -> list[byt
                     bodies.append(told + tail if tail else told)
         start = stop
     return bodies
+
+
+def _each(calls: Sequence[Call], times: Sequence[float], outputs: Outputs, rows: int) -> list[bytes] | None:
+    """Return the bodies of calls of a row each, where all are asked in one form; else None."""
+    asked = calls[0].asked
+    for call in calls:
+        if call.asked is not asked:
+            return None
+    if asked is not None:
+        return asked.each(outputs, rows)
+    return list(map(_typed, calls, calls[0].consumption.signature.encode_json(outputs, rows), times))
 
 
 def _part(batch: Sequence[Ticket], outputs: Outputs, start: int, stop: int) -> Outputs:
@@ -214,11 +298,11 @@ def _own(call: Call, batch: Sequence[Ticket], outputs: Outputs) -> Outputs:
     return _part(batch, outputs, start, start + call.rows)
 
 
-def _typed(call: Call, predictions: list[bytes], ended: float) -> bytes:
+def _typed(call: Call, predictions: bytes, seconds: float) -> bytes:
     return BODY % (
         call.prediction_id.encode(),
         call.consumption.head,
-        (predictions[0] if len(predictions) == 1 else b",".join(predictions)) + b"]",
-        (ended - call.started) * 1000,
+        predictions,
+        seconds * 1000,
         call.request_id.encode(),
     )

@@ -74,6 +74,7 @@ class Lane:
         self._seconds_a_row = 0.0 if runtime.traits.loops else self._floor + self._slope
         self._most_waiting = limits.queue_rows
         self._runs = 0
+        self._at_once = runtime.uniform and runtime.traits.batches and not limits.wait
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +97,6 @@ class Lane:
         A full queue turns away the newest request of the caller of whom most waits, which may be this one.
         """
         queue = self._queue
-        self.used = self._loop.time()
         if queue.rows + ticket.rows > self._most_waiting or queue.bytes + ticket.size > self.limits.queue_bytes:
             self._make_room(ticket)
         queue.append(ticket)
@@ -108,6 +108,21 @@ class Lane:
         elif self.limits.wait and queue.rows >= self.limits.rows:
             self._start_is_due.cancel()
             self._start_is_due = self._loop.call_soon(self._start)
+
+    def submit_all(self, tickets: list[Ticket], rows: int) -> None:
+        """Run requests of so many rows together now, where nothing waits and a run is quick; else queue each.
+
+        One that finds no room is settled with `Overloaded`.
+        """
+        if self._at_once and self.is_idle and rows <= self.limits.rows and self._is_quick(rows):
+            self.used = self._loop.time()
+            self._run_here(tickets, rows)
+            return
+        for ticket in tickets:
+            try:
+                self.submit(ticket)
+            except Overloaded as error:
+                self._finish([ticket], error)
 
     async def infer(self, tensors: Tensors, rows: int, caller: object, deadline: float | None = None) -> Outputs:
         """Return the outputs of one request; raises `Overloaded`, `ModelRejectedInput` or `PredictionTimedOut`."""
@@ -155,9 +170,10 @@ class Lane:
 
     def _start(self) -> None:
         self._start_is_due = None
+        self.used = self._loop.time()
         while self._queue and len(self._active) < self.limits.workers:
             batch, rows = self._take()
-            if not self._runtime.traits.loops and self._floor + rows * self._slope <= INLINE_SECONDS:
+            if self._is_quick(rows):
                 self._run_here(batch, rows)
             else:
                 self._run_there(batch, rows)
@@ -170,8 +186,8 @@ class Lane:
             self._runtime.uniform,
             self._runtime.traits.batches,
         )
-        if uniform and together and (whole := queue.all_of_one(most)):
-            return [*whole], sum([ticket.rows for ticket in whole])
+        if uniform and together and (whole := queue.all_of_one(most)) is not None:
+            return whole
         first = queue.pop()
         batch, rows, shapes = [first], first.rows, None if uniform else first.shapes
         while together and queue:
@@ -182,11 +198,14 @@ class Lane:
             rows += following.rows
         return batch, rows
 
+    def _is_quick(self, rows: int) -> bool:
+        return not self._runtime.traits.loops and self._floor + rows * self._slope <= INLINE_SECONDS
+
     def _run_here(self, batch: list[Ticket], rows: int) -> None:
         self._runs += 1
         started = None if self._runs % MEASURED else time.thread_time()
         try:
-            outputs = self._runtime.run(_joined(batch), rows, ort.RunOptions())
+            outputs = self._runtime.run(_joined(batch), rows)
         except RunFailed as error:
             self._failed(batch, error)
             return
@@ -265,13 +284,12 @@ class Lane:
 
 def _joined(batch: Sequence[Ticket]) -> Tensors:
     first = batch[0].tensors
+    if type(first) is PackedRows:
+        packed = [tensors for ticket in batch if type(tensors := ticket.tensors) is PackedRows]
+        if len(packed) == len(batch):
+            return first.joined(packed)
     if len(batch) == 1:
         return first
-    rest = [ticket.tensors for ticket in batch[1:]]
-    if isinstance(first, PackedRows):
-        packed = [one for one in rest if type(one) is PackedRows]
-        if len(packed) == len(rest):
-            return first.joined(packed)
     return {name: np.concatenate([ticket.tensors[name] for ticket in batch]) for name in first}
 
 

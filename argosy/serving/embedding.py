@@ -84,7 +84,7 @@ class EmbeddingService:
 
     async def _run(self, principal: Principal, target: Target, tensors: Tensors, rows: int) -> Outputs:
         # Asked for each time: between two runs the model may have been unloaded.
-        return await (await self._serving.lane(target)).infer(tensors, rows, principal.id)
+        return await (await self._serving.lane(target)).infer(tensors, rows, principal.id.int)
 
     async def _of_texts(
         self, target: Target, made: EmbeddingPlan, run: Run, texts: Texts, dimensions: int | None

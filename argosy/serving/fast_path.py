@@ -7,9 +7,8 @@ moved) goes the long way, through the typed route, which decides and words the a
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-import uuid_utils
 from starlette.responses import Response
 
 from argosy.events.freshness import BELIEVED_SECONDS, Freshness
@@ -19,14 +18,15 @@ from argosy.kit.principal import Scope
 from argosy.kit.rates import RateLimiter, TooManyRequests
 from argosy.kit.web.entrance import Authenticator, Credentials, Scheme
 from argosy.kit.web.guards import Hosts
-from argosy.kit.web.metrics import Metrics, Series
+from argosy.kit.web.metrics import Metrics
 from argosy.kit.web.problems import problem
 from argosy.serving.allowance import Allowance
-from argosy.serving.answers import Asked, Call, Consumption
+from argosy.serving.answers import Call
+from argosy.serving.batching import Lane
+from argosy.serving.door import Access, Door
 from argosy.serving.errors import ModelCrashed, ModelRejectedInput, Overloaded, PredictionTimedOut
-from argosy.serving.grants import Grant, settling
+from argosy.serving.grants import settling
 from argosy.serving.heads import INFER, PREDICT, Head
-from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.service import ServingService, deadline
 from argosy.settings import Settings
@@ -42,21 +42,6 @@ TOLD = (Overloaded, PredictionTimedOut, ModelRejectedInput, ModelCrashed, TooMan
 CAPACITY = 10_000
 PATIENCE_SECONDS = 1.0
 log = get_logger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class Access:
-    """One key on one URL: who that is, what answers, and until when both are believed."""
-
-    consumption: Consumption
-    lane: AnyLane
-    allowance: Allowance
-    form: InferForm | None  # of the inference protocol; None for the typed one
-    route: str
-    timed: Series
-    stamp: int
-    ends: float
-    grant: Grant | None  # what another organization's model is used by
 
 
 class FastPath:
@@ -84,6 +69,7 @@ class FastPath:
         self._allowances: dict[object, Allowance] = {}
         self._learning: dict[Which, float] = {}
         self._looking: dict[Which, asyncio.Task[Access | None]] = {}
+        self._doors: WeakKeyDictionary[Lane, Door] = WeakKeyDictionary()
 
     def find(self, head: Head) -> Access | None:
         """Return what is known of a request, fresh or not; when nothing is, it is looked up for the next one."""
@@ -108,36 +94,17 @@ class FastPath:
         standing = access.allowance.take(now)
         if isinstance(standing, asyncio.Task):
             return standing
-        consumption = access.consumption
-        prediction_id = str(uuid_utils.uuid7())
-        known_as = head.request_id or prediction_id
+        consumption, timed, known_as = access.consumption, access.timed, head.request_id
         if not standing.admitted:
             refusal = TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
-            call = Call({}, 0, None, consumption, prediction_id, known_as, now, answer)
-            call.standing = standing
+            call = Call.of(consumption, Batch({}, 0), now, answer, None, standing, timed, known_as)
             asyncio.get_running_loop().call_soon(answer, call, refusal)
             return call
-        asked: Asked | None = None
         try:
-            if access.form is None:
-                batch = consumption.signature.parse(body, max_rows=self._max_rows)
-            else:
-                batch, asked = access.form.read(body, head.json_length, self._max_rows)
+            batch, asked = access.read(head, body, self._max_rows)
         except (InvalidInput, ArgosyError):
             return None
-        call = Call(
-            batch.tensors,
-            batch.rows,
-            consumption.principal.id,
-            consumption,
-            prediction_id,
-            known_as,
-            now,
-            answer,
-            asked,
-            standing,
-            access.timed,
-        )
+        call = Call.of(consumption, batch, now, answer, asked, standing, timed, known_as)
         if access.grant is not None and (spent := access.grant.take(1, batch.rows)) is not None:
             if isinstance(spent, TooManyRequests):
                 asyncio.get_running_loop().call_soon(answer, call, spent)
@@ -233,7 +200,14 @@ class FastPath:
         route, form = (ROUTE, None) if typed else (INFER_ROUTE, _form(signature, org, name, target.number))
         timed = self._metrics.requests.series("POST", route, 200)
         consumption = await self._serving.consumption(principal, target, signature)
-        return Access(consumption, lane, allowance, form, route, timed, stamp, ends, target.grant)
+        door = self._door(lane) if isinstance(lane, Lane) and target.grant is None else None
+        return Access(consumption, lane, allowance, form, route, timed, stamp, ends, target.grant, door)
+
+    def _door(self, lane: Lane) -> Door:
+        door = self._doors.get(lane)
+        if door is None:
+            door = self._doors[lane] = Door(self.holds, self._max_rows)
+        return door
 
 
 def _form(signature: CompiledSignature, org: str | None, name: str, version: int) -> InferForm:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from argosy.serving.runtime import Tensors
@@ -18,15 +17,14 @@ class Ticket:
     caller: object
     gone: bool = field(default=False, init=False)  # nobody waits for it any more
     timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    size: int = field(init=False)  # bytes; text counts as references to it
 
-    def __post_init__(self) -> None:
-        """Measure it."""
+    @property
+    def size(self) -> int:
+        """Its bytes; text counts as references to it."""
         tensors = self.tensors
-        if type(tensors) is PackedRows:  # asked once a request, and quicker than of an abstract class
-            self.size = len(tensors.content)
-        else:
-            self.size = sum([array.nbytes for array in tensors.values()])
+        if type(tensors) is PackedRows:  # quicker than to ask an abstract class
+            return len(tensors.content)
+        return sum([array.nbytes for array in tensors.values()])
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -67,14 +65,14 @@ class FairQueue:
         self.rows += ticket.rows
         self.bytes += ticket.size
 
-    def all_of_one(self, most: int) -> Collection[Ticket]:
-        """Take all that waits, where it is of one caller and has no more rows than `most`; else nothing."""
-        if len(self._lines) != 1 or self.rows > most:
-            return ()
-        ((_, line),) = self._lines.items()
-        self._lines.clear()
+    def all_of_one(self, most: int) -> tuple[list[Ticket], int] | None:
+        """Take all that waits, with its rows, where it is of one caller and no more rows than `most`; else nothing."""
+        rows = self.rows
+        if len(self._lines) != 1 or rows > most:
+            return None
+        _, line = self._lines.popitem()
         self.rows = self.bytes = 0
-        return line.tickets
+        return list(line.tickets), rows
 
     def first(self) -> Ticket:
         """Return the request whose turn it is."""

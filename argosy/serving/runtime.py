@@ -78,14 +78,17 @@ class OnnxRuntime:
 
     def run(self, tensors: Tensors, rows: int, cancel: ort.RunOptions | None = None) -> Outputs:
         """Return every output by name. `cancel.terminate = True`, from another thread, stops the run."""
-        if rows == 1 and self.traits.pads:
-            twice = {name: np.concatenate([values, values]) for name, values in tensors.items()}
-            return {name: values[:1] for name, values in self.run(twice, 2, cancel).items()}
+        feed = tensors if type(tensors) is dict else dict(tensors)
+        padded = rows == 1 and self.traits.pads
+        if padded:
+            feed = {name: np.concatenate((values, values)) for name, values in feed.items()}
         try:
-            values = self._session.run(self._outputs, dict(tensors), cancel)
+            values = self._session.run(self._outputs, feed, cancel)
         except Exception as error:
             # The runtime's messages can hold values of the input: the caller gets the kind of failure only.
             raise RunFailed(type(error).__name__) from error
+        if padded:
+            values = [value[:1] for value in values]
         return dict(zip(self._outputs, values, strict=True))
 
     def study(self, sample: Tensors | None, rows: int) -> None:

@@ -161,7 +161,7 @@ class ServingService:
         call = Call(
             tensors=batch.tensors,
             rows=batch.rows,
-            caller=consumption.principal.id,
+            caller=consumption.caller,
             consumption=consumption,
             prediction_id=str(new_id()),
             request_id=context.request_id() or "",
@@ -185,7 +185,7 @@ class ServingService:
         consumption = await self.consumption(principal, target, await self.signature(target))
         try:
             async with spending(target.grant, 1, batch.rows) as spent:
-                outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id, ends)
+                outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id.int, ends)
         except ArgosyError as error:
             if consumption.recording:
                 consumption.recording.refused(error.status, started, batch, context.request_id())
@@ -202,7 +202,7 @@ class ServingService:
         signature = await self.signature(target)
         consumption = await self.consumption(principal, target, signature)
         async with spending(target.grant, batch.rows, batch.rows, patiently=True) as spent:
-            outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id)
+            outputs = await (await self.lane(target)).infer(batch.tensors, batch.rows, principal.id.int)
         predictions = signature.encode(outputs, batch.rows)
         self._meter.record(consumption.entry(today(), 1, time.monotonic() - started, spent) * batch.rows)
         if consumption.recording:

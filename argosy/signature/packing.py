@@ -41,10 +41,10 @@ class PackedRows(Mapping[str, Array]):
         """Return 1."""
         return 1
 
-    def joined(self, others: Iterable["PackedRows"]) -> dict[str, Array]:
-        """Return the tensor of this one's and others' rows."""
-        content = b"".join([self.content, *[other.content for other in others]])
-        return {self._packing.name: self._packing.array(content)}
+    def joined(self, parts: Iterable["PackedRows"]) -> dict[str, Array]:
+        """Return the tensor of the rows of some that are packed alike."""
+        packing = self._packing
+        return {packing.name: packing.array(b"".join([part.content for part in parts]))}
 
 
 class Packing:

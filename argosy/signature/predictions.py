@@ -14,6 +14,7 @@ from argosy.signature.spec import Output, Role, Scalar, Signature, Task
 Prediction = dict[str, JsonValue]
 Column = list[JsonValue]
 Array = NDArray[Any]
+Wording = Callable[[Array], list[Sequence[bytes]]]
 BINARY = 2
 
 
@@ -30,6 +31,7 @@ class PredictionEncoder:
         self._keys = keys(signature)
         self._encoders = [(output, self._encoder(output)) for output in signature.outputs]
         self._template = self._row_template() if all(map(self._is_flat, signature.outputs)) else None
+        self._wordings = [(output, output.tensor, self._wording(output, encode)) for output, encode in self._encoders]
 
     def encode(self, outputs: Mapping[str, Array], rows: int) -> list[Prediction]:
         """Return one prediction a row; `outputs` are the graph's, by tensor name."""
@@ -41,17 +43,22 @@ class PredictionEncoder:
         if self._template is None:
             return [to_json(prediction, inf_nan_mode="null") for prediction in self.encode(outputs, rows)]
         texts: list[Sequence[bytes]] = []
-        for output, encode in self._encoders:
-            values = self._by_row(output, outputs[output.tensor], rows)
-            if output.role is Role.LABEL:
-                texts.append([to_json(label) for label in encode(values)])
-            elif output.role is Role.PROBABILITIES:
-                table = self._probability_table(values)
-                numbers = _numbers(table)
-                texts += [numbers[column :: table.shape[1]] for column in range(table.shape[1])]
-            else:
-                texts.append(_numbers(values))
+        for output, tensor, word in self._wordings:
+            texts += word(self._by_row(output, outputs[tensor], rows))
         return list(map(self._template.__mod__, zip(*texts, strict=True)))
+
+    def _wording(self, output: Output, encode: Callable[[Array], Column]) -> Wording:
+        """Return what gives the JSON of an output, a sequence for each place that it has in a prediction."""
+        if output.role is Role.LABEL:
+            return lambda values: [[to_json(label) for label in encode(values)]]
+        if output.role is Role.PROBABILITIES:
+            return self._probability_texts
+        return lambda values: [_numbers(values)]
+
+    def _probability_texts(self, values: Array) -> list[Sequence[bytes]]:
+        table = self._probability_table(values)
+        numbers, width = _numbers(table), table.shape[1]
+        return [numbers[column::width] for column in range(width)]
 
     def _is_flat(self, output: Output) -> bool:
         if output.role is Role.PROBABILITIES:
@@ -71,7 +78,9 @@ class PredictionEncoder:
         array = np.asarray(values)
         if not self._batched:
             return array[np.newaxis]
-        if len(array.reshape(-1)) != rows and (not array.ndim or len(array) != rows):
+        if array.ndim and len(array) == rows:
+            return array
+        if array.size != rows:
             raise ValueError(f"output {output.name!r} has the shape {array.shape}, which is not of {rows} rows")
         return array.reshape(rows, *array.shape[1:])
 

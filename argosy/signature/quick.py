@@ -9,7 +9,6 @@ This is the seam for a native decoder: bytes in, `PackedRows` out.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,16 +61,9 @@ class _BinaryInfer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     id: str | msgspec.UnsetType = _ABSENT
 
 
-@dataclass(slots=True)
-class QuickInfer:
-    """A request of the inference protocol in its commonest form: one input, as flat numbers or as bytes.
-
-    `binary`: whether the outputs are wanted as bytes.
-    """
-
-    batch: Batch
-    id: str | None
-    binary: bool = False
+# A request of the inference protocol in its commonest form, one input as flat numbers or as bytes: its batch, its id,
+# and whether the outputs are wanted as bytes.
+QuickInfer = tuple[Batch, str | None, bool]
 
 
 class _Described(Protocol):
@@ -140,7 +132,7 @@ class QuickReader:
         """Return the batch of a request of the inference protocol, and its id, or None in doubt."""
         if self._bulk is not None and len(body) >= LEAST_BYTES and (given := self._bulk.infer(body)) is not None:
             batch = self._whole(given, given.content, datatype, max_rows)
-            return None if batch is None else QuickInfer(batch, given.id)
+            return None if batch is None else (batch, given.id, False)
         try:
             request = self._infer.decode(body)
             (plain,) = request.inputs
@@ -151,7 +143,7 @@ class QuickReader:
         batch = self._whole(plain, content, datatype, max_rows)
         if batch is None or body.count(b":") != 5 + (known_as is not None):
             return None
-        return QuickInfer(batch, known_as)
+        return batch, known_as, False
 
     def binary(self, head: bytes, content: bytes, datatype: str, max_rows: int) -> QuickInfer | None:
         """Return the batch of a request whose input follows its JSON as bytes, or None in doubt."""
@@ -167,7 +159,7 @@ class QuickReader:
             return None
         if head.count(b":") != 6 + (known_as is not None) + (0 if wanted is None else 2):
             return None
-        return QuickInfer(batch, known_as, binary=wanted is not None and wanted.binary_data_output)
+        return batch, known_as, wanted is not None and wanted.binary_data_output
 
     def _whole(self, given: _Described, content: bytes | None, datatype: str, max_rows: int) -> Batch | None:
         if content is None or given.name != self._packing.name or given.datatype != datatype:

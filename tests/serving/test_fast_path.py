@@ -120,6 +120,7 @@ async def test_a_full_queue_is_told_the_same_both_ways(
         raise Overloaded("too many requests wait for this model", retry_after=1)
 
     monkeypatch.setattr(Lane, "submit", full)
+    monkeypatch.setattr(Lane, "_is_quick", lambda *_: False)
     fast = await from_memory(app, lambda: call(client, owner.key))
     long = await owner.post("/models/owner/sizes/predict", json=BODY)
     assert (fast.status_code, fast.headers["retry-after"]) == (503, "1")

@@ -50,6 +50,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Ticket]:
         submit(lane, ticket, deadline)
 
     monkeypatch.setattr(Lane, "submit", kept)
+    monkeypatch.setattr(Lane, "_is_quick", lambda *_: False)
     monkeypatch.setattr(Lane, "_start", lambda _: None)
     return tickets
 

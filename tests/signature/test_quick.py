@@ -133,8 +133,9 @@ def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
     given = {"name": "X", "shape": [2, 2], "datatype": "FP32", "data": [1.5, -2, 0.1, 1e10]}
     found = quick.infer(body({"inputs": [given], "id": "7"}), "FP32", 10)
     assert found is not None
-    assert (found.id, found.batch.rows) == ("7", 2)
-    assert found.batch.tensors["X"].tobytes() == np.array(ROWS, dtype=np.float32).tobytes()
+    batch, known_as, _ = found
+    assert (known_as, batch.rows) == ("7", 2)
+    assert batch.tensors["X"].tobytes() == np.array(ROWS, dtype=np.float32).tobytes()
     wrongs: list[dict[str, Any]] = [
         {"shape": [1, 4]}, {"shape": [4]}, {"shape": [2, 2.0]}, {"name": "Y"}, {"datatype": "FP64"}, {"data": ROWS},
         {"data": [1, 2, 3]}, {"data": []}, {"parameters": {}}, {"data": [1, 2, 3, "4"]}, {"data": [[1], 2, 3, 4]},
@@ -160,11 +161,12 @@ def test_a_request_whose_input_follows_as_bytes() -> None:
     wanting = {"inputs": [given], "parameters": {"binary_data_output": True}}
     found = quick.binary(body(wanting), raw, "FP32", 10)
     assert found is not None
-    assert (found.id, found.binary, found.batch.rows) == (None, True, 2)
-    assert found.batch.tensors["X"].tobytes() == raw
+    batch, known_as, as_bytes = found
+    assert (known_as, as_bytes, batch.rows) == (None, True, 2)
+    assert batch.tensors["X"].tobytes() == raw
     plain = quick.binary(body({"inputs": [given], "id": "7"}), raw, "FP32", 10)
     assert plain is not None
-    assert (plain.id, plain.binary) == ("7", False)
+    assert plain[1:] == ("7", False)
     for value in (np.nan, np.inf, -np.inf):
         odd = np.array([[1, 2], [value, 3]], dtype="<f4").tobytes()
         assert quick.binary(body(wanting), odd, "FP32", 10) is None
@@ -192,4 +194,4 @@ def test_packed_rows_are_a_mapping_of_one_tensor() -> None:
     assert len(one.tensors) == 1
     with pytest.raises(KeyError):
         one.tensors["Y"]
-    assert one.tensors.joined([other.tensors])["X"].tolist() == np.array(ROWS, dtype=np.float32).tolist()
+    assert one.tensors.joined([one.tensors, other.tensors])["X"].tolist() == np.array(ROWS, dtype=np.float32).tolist()

@@ -1,0 +1,125 @@
+"""The way to a model for what needs nothing but to be read: requests of one turn of the event loop enter together.
+
+What holds for all of them is asked once: the time, whether their caller is still believed, and how often it may call.
+They run at once and together, without a place in the queue each. Whatever has to wait for something goes alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from argosy.kit.errors import ArgosyError
+from argosy.kit.web.metrics import Series
+from argosy.serving.allowance import Allowance
+from argosy.serving.answers import Asked, Call, Consumption
+from argosy.serving.batching import Lane
+from argosy.serving.grants import Grant
+from argosy.serving.heads import Head
+from argosy.serving.placement import AnyLane
+from argosy.serving.protocols.oip_form import InferForm
+from argosy.serving.queue import Ticket
+from argosy.signature.errors import InvalidInput
+from argosy.signature.tensors import Batch
+
+
+class Visitor(Protocol):
+    """A request at the door; `call` is what it became."""
+
+    head: Head
+    body: bytes
+    call: Call | None
+
+    def reply(self, call: Call, result: bytes | Exception) -> None:
+        """Take the answer."""
+        ...
+
+    def go_alone(self) -> None:
+        """Be submitted by itself: something about it has to be waited for."""
+        ...
+
+    def go_the_long_way(self) -> None:
+        """Be answered by the typed route."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Access:
+    """One key on one URL: who that is, what answers, and until when both are believed.
+
+    `door` is None where every call has to be taken by itself: of a quota, or on another server.
+    """
+
+    consumption: Consumption
+    lane: AnyLane
+    allowance: Allowance
+    form: InferForm | None  # of the inference protocol; None for the typed one
+    route: str
+    timed: Series
+    stamp: int
+    ends: float
+    grant: Grant | None  # what another organization's model is used by
+    door: "Door | None"
+    visitors: list[Visitor] = field(default_factory=list)
+
+    def door_for(self, head: Head) -> "Door | None":
+        """Return the door, where a request says nothing that has to be seen to by itself."""
+        return self.door if head.timeout is None and head.request_id is None else None
+
+    def read(self, head: Head, body: bytes, max_rows: int) -> tuple[Batch, Asked | None]:
+        """Return what the model runs on, and what is wanted of its outputs; raises `InvalidInput` or `ArgosyError`."""
+        if self.form is None:
+            return self.consumption.signature.parse(body, max_rows=max_rows), None
+        return self.form.read(body, head.json_length, max_rows)
+
+    def leave(self, visitor: Visitor) -> None:
+        """Go from the door, where nobody waits for the answer any more."""
+        if visitor in self.visitors:
+            self.visitors.remove(visitor)
+
+
+class Door:
+    """Takes the requests for one model that is loaded here."""
+
+    def __init__(self, holds: Callable[[Access, float], bool], max_rows: int) -> None:
+        self._holds = holds
+        self._max_rows = max_rows
+        self._loop = asyncio.get_running_loop()
+        self._accesses: list[Access] = []
+        self._opened = 0.0
+
+    def knock(self, access: Access, visitor: Visitor) -> None:
+        """Take a request in with the others, in the next turn of the event loop."""
+        if not access.visitors:
+            if not self._accesses:
+                self._opened = time.monotonic()
+                self._loop.call_soon(self._let_in)
+            self._accesses.append(access)
+        access.visitors.append(visitor)
+
+    def _let_in(self) -> None:
+        accesses, self._accesses = self._accesses, []
+        now, rows = time.monotonic(), 0
+        calls: list[Ticket] = []
+        for access in accesses:
+            visitors, access.visitors = access.visitors, []
+            if not self._holds(access, now) or (standing := access.allowance.take_all(now, len(visitors))) is None:
+                for visitor in visitors:
+                    visitor.go_alone()
+                continue
+            consumption, timed = access.consumption, access.timed
+            for visitor in visitors:
+                try:
+                    batch, asked = access.read(visitor.head, visitor.body, self._max_rows)
+                except (InvalidInput, ArgosyError):
+                    visitor.go_the_long_way()
+                    continue
+                call = Call.of(consumption, batch, self._opened, visitor.reply, asked, standing, timed)
+                visitor.call = call
+                calls.append(call)
+                rows += batch.rows
+        if calls:
+            lane = accesses[0].lane
+            assert isinstance(lane, Lane)  # noqa: S101 - others have no door
+            lane.submit_all(calls, rows)
