@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from argosy.kit.errors import ArgosyError
 from argosy.kit.web.metrics import Series
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Asked, Call, Consumption
@@ -20,7 +19,6 @@ from argosy.serving.heads import Head
 from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.queue import Ticket
-from argosy.signature.errors import InvalidInput
 from argosy.signature.tensors import Batch
 
 
@@ -112,7 +110,7 @@ class Door:
             for visitor in visitors:
                 try:
                     batch, asked = access.read(visitor.head, visitor.body, self._max_rows)
-                except (InvalidInput, ArgosyError):
+                except Exception:  # noqa: BLE001 - the long way says what is wrong with it, and the others go on
                     visitor.go_the_long_way()
                     continue
                 call = Call.of(consumption, batch, self._opened, visitor.reply, asked, standing, timed)

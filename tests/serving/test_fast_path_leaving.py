@@ -1,4 +1,4 @@
-"""A caller of the fast path who goes before the answer is noticed, on any ASGI server."""
+"""The fast path as middleware of any ASGI server: what servers may leave out, and callers who go before the answer."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from argosy.serving.batching import Lane
 from argosy.serving.queue import Ticket
-from tests.serving.test_fast_path import BODY, PATH, warmed
+from tests.serving.test_fast_path import BODY, PATH, statements, warmed
 from tests.support.callers import Caller
 from tests.support.models import pushed
 
@@ -85,3 +85,35 @@ async def test_nothing_is_run_for_a_caller_who_went(
     assert asked.cancelled() if how == "is cancelled" else isinstance(asked.exception(), ConnectionResetError)
     assert ticket.gone
     assert sent == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("given", [{"raw_path": None}, {"raw_path": b""}, {}])
+async def test_a_server_need_not_give_the_path_as_it_came(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, given: dict[str, Any]
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    content = json.dumps(BODY).encode()
+
+    async def ask() -> list[Any]:
+        scope, sent = scope_of(owner, content), []
+        del scope["raw_path"]
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await app(scope | given, receive, send)
+        return sent
+
+    for _ in range(20):
+        with statements(app) as noted:
+            start, end = await ask()
+        assert (start["status"], len(json.loads(end["body"])["predictions"])) == (200, 1)
+        if not noted:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("every call asked the database")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import types
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import Any
 
 from starlette.responses import Response
@@ -25,7 +25,7 @@ MOST_HEADS = 10_000
 LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
 MOST_TRIES = 3
 STALE = object()  # what is known of a request may no longer be believed
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+Taken = Call | asyncio.Task[None] | object | None
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
 COUNTED = {b"content-length", *LIMITS}
@@ -48,7 +48,8 @@ class FastPathMiddleware:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        head_fields = (scope.get("raw_path", b""), scope["query_string"], *scope["headers"])
+        # Servers need not give the path as it came; that of a prediction holds nothing that is written another way.
+        head_fields = (scope.get("raw_path") or scope["path"].encode(), scope["query_string"], *scope["headers"])
         known = self._heads.get(head_fields) or self._look_up(head_fields)
         if known is None:
             await self._app(scope, receive, send)
@@ -61,7 +62,19 @@ class FastPathMiddleware:
         answer = None
         # A body that is not whole came too slowly, or is not as long as its head says: the application words it.
         if len(body) == head.length and not messages[-1].get("more_body"):
-            answer = await self._ask(access, head_fields, Reply(head, body), receive)
+            reply, now = Reply(), time.monotonic()
+            call = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else STALE
+            if not isinstance(call, Call):
+                access, call = await self._patiently(access, head_fields, head, body, reply, call)
+            if call is not None:
+                try:
+                    # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
+                    await _turn()
+                    result = reply.result or await reply.wait(receive)
+                except BaseException:
+                    self._fast.abandon(access, call)
+                    raise
+                answer = self._answer(access, head, call, result)
         if answer is None:
             await self._app(scope, _replay(messages, receive), send)
             return
@@ -71,38 +84,13 @@ class FastPathMiddleware:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _ask(self, access: Access, head_fields: Fields, reply: "Reply", receive: Receive) -> Answer | None:
-        """Return the answer to a request; None when it has to go the long way."""
-        door = access.door_for(reply.head)
-        try:
-            if door is not None:
-                door.knock(access, reply)
-                # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
-                await _turn()
-            if door is None or reply.alone:
-                access = await self._submit(access, head_fields, reply)
-                await _turn()
-            call = reply.call
-            if call is None:
-                return None
-            return self._answer(access, reply.head, call, reply.result or await reply.wait(receive))
-        except BaseException:
-            access.leave(reply)
-            if reply.call is not None:
-                self._fast.abandon(access, reply.call)
-            raise
-
-    async def _submit(self, access: Access, head_fields: Fields, reply: "Reply") -> Access:
-        """Submit a request by itself, waiting for what it needs: to be counted, or to be looked up again.
-
-        Return what was known of it then. It is no call if it has to go the long way.
-        """
-        head, now = reply.head, time.monotonic()
-        holds = self._fast.holds(access, now)
-        taken = self._fast.submit(access, head, reply.body, reply.reply, now) if holds else STALE
+    async def _patiently(
+        self, access: Access, head_fields: Fields, head: Head, body: bytes, reply: "Reply", taken: Taken
+    ) -> tuple[Access, Call | None]:
+        """Submit what waits for something: to be counted, or to be looked up again; no call has to go the long way."""
         for _ in range(MOST_TRIES):
             if isinstance(taken, Call) or taken is None:
-                break
+                return access, taken
             if isinstance(taken, asyncio.Task):
                 await asyncio.shield(taken)
             else:
@@ -110,10 +98,8 @@ class FastPathMiddleware:
                 renewed = await asyncio.shield(self._fast.renew(head))
                 access = access if renewed is None else renewed
             now = time.monotonic()
-            holds = self._fast.holds(access, now)
-            taken = self._fast.submit(access, head, reply.body, reply.reply, now) if holds else None
-        reply.call = taken if isinstance(taken, Call) else None
-        return access
+            taken = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else None
+        return access, taken if isinstance(taken, Call) else None
 
     def _look_up(self, head_fields: Fields) -> tuple[Access, Head] | None:
         path, query, *headers = head_fields
@@ -127,7 +113,9 @@ class FastPathMiddleware:
             self._heads[head_fields] = (access, head)
         return access, head
 
-    def _answer(self, access: Access, head: Head, call: Call, result: bytes | Exception) -> Answer | None:
+    def _answer(
+        self, access: Access, head: Head, call: Call, result: bytes | Exception
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
         if not isinstance(result, Exception):
             if call.json_length is None and call.spent is None:
                 return 200, JSON_FIXED + fields(call, len(result)), result
@@ -169,15 +157,14 @@ def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
 def fields(call: Call, length: int) -> list[tuple[bytes, bytes]]:
     """Return the header fields that differ from answer to answer."""
     told = [(b"content-length", b"%d" % length), (b"x-request-id", call.request_id.encode())]
-    if call.standing is not None:
-        told += limits(call.standing)
+    if (standing := call.standing) is not None:
+        limit, remaining, reset = LIMITS
+        told += (
+            (limit, b"%d" % standing.limit),
+            (remaining, b"%d" % standing.remaining),
+            (reset, b"%d" % standing.reset),
+        )
     return told
-
-
-def limits(standing: Standing) -> Sequence[tuple[bytes, bytes]]:
-    """Return the header fields of a standing."""
-    values = (standing.limit, standing.remaining, standing.reset)
-    return [(name, b"%d" % value) for name, value in zip(LIMITS, values, strict=True)]
 
 
 @types.coroutine
@@ -187,30 +174,19 @@ def _turn() -> Generator[None]:
 
 
 class Reply:
-    """A request, what it is answered with, and who waits for it."""
+    """What a call is answered with, and who waits for it."""
 
-    __slots__ = ("_waiting", "alone", "body", "call", "head", "result")
+    __slots__ = ("_waiting", "result")
 
-    def __init__(self, head: Head, body: bytes) -> None:
-        self.head = head
-        self.body = body
-        self.call: Call | None = None
-        self.alone = False
+    def __init__(self) -> None:
         self.result: bytes | Exception | None = None
         self._waiting: asyncio.Future[bytes | Exception] | None = None
 
-    def reply(self, _call: Call, result: bytes | Exception) -> None:
+    def take(self, _call: Call, result: bytes | Exception) -> None:
         """Take the answer."""
         self.result = result
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(result)
-
-    def go_alone(self) -> None:
-        """Be submitted by itself."""
-        self.alone = True
-
-    def go_the_long_way(self) -> None:
-        """Be no call."""
 
     async def wait(self, receive: Receive) -> bytes | Exception:
         """Return the answer; raises `ConnectionResetError` when the caller goes, which is looked for after a while."""
