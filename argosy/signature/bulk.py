@@ -5,7 +5,7 @@ simdjson shows a key that is given twice, and a flattened array hides how deep i
 the whole body tell, since it has no other text that could hold one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,20 +36,26 @@ class FlatInput(NamedTuple):
 
 
 class BulkReader:
-    """Reads bodies of many numbers for one packing, whose columns have some names."""
+    """Reads bodies of many numbers for one packing, whose columns have some names.
 
-    def __init__(self, packing: Packing, names: Sequence[str]) -> None:
+    `vector`: the one column of that name is a vector, as wide as the packing.
+    """
+
+    def __init__(self, packing: Packing, names: Sequence[str], *, vector: bool) -> None:
         self._packing = packing
         self._names = list(names)
+        self._vector = vector
 
     def read(self, body: bytes) -> bytes | None:
         """Return the bytes of the rows of a body of columns or data, or None in doubt."""
-        if b'"rows"' in body[:_HEAD]:
+        if not self._vector and b'"rows"' in body[:_HEAD]:
             return None
         try:
             request = _document(body)
             (form,) = request.keys()
-            if form == "data":
+            if form == "rows":
+                table = self._named(_array(request["rows"]), body)
+            elif form == "data":
                 table = self._data(_array(request["data"]), body)
             else:
                 table = self._columns(_object(request["columns"]), body)
@@ -77,17 +83,38 @@ class BulkReader:
             return None
 
     def _data(self, rows: simdjson.Array, body: bytes) -> Array | None:
+        if self._vector:
+            vectors = [vector for (vector,) in map(_array, rows)]
+            return self._vectors(vectors, rows, body, brackets=2 * len(vectors) + 1)
         if set(map(len, map(_array, rows))) != {self._packing.width} or body.count(b"[") != len(rows) + 1:
             return None
         return _doubles(rows)
 
+    def _named(self, rows: simdjson.Array, body: bytes) -> Array | None:
+        name = self._names[0]
+        objects = list(map(_object, rows))
+        vectors = [_array(one[name]) for one in objects if list(one.keys()) == [name]]
+        brackets = len(objects) * (1 + name.count("[")) + 1
+        unlike = not self._vector or len(vectors) != len(objects) or body.count(b"[") != brackets
+        if unlike or set(map(len, vectors)) != {self._packing.width}:
+            return None
+        return np.concatenate([_doubles(vector) for vector in vectors])
+
     def _columns(self, columns: simdjson.Object, body: bytes) -> Array | None:
         if len(self._names) > _MOST_COLUMNS or list(columns.keys()) != self._names:
             return None
+        if self._vector:
+            rows = _array(columns[self._names[0]])
+            return self._vectors(rows, rows, body, brackets=len(rows) + 1 + self._names[0].count("["))
         brackets = len(self._names) + sum(name.count("[") for name in self._names)
         if body.count(b"[") != brackets:
             return None
         return np.array([_doubles(_array(columns[name])) for name in self._names]).T
+
+    def _vectors(self, vectors: Iterable[object], rows: simdjson.Array, body: bytes, *, brackets: int) -> Array | None:
+        if set(map(len, map(_array, vectors))) != {self._packing.width} or body.count(b"[") != brackets:
+            return None
+        return _doubles(rows)
 
 
 def _document(body: bytes) -> simdjson.Object:

@@ -8,7 +8,7 @@ This is the seam for a native decoder: bytes in, `PackedRows` out.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +17,7 @@ import msgspec
 from argosy.signature.arrays import MatrixReader
 from argosy.signature.packing import FORMATS, PackedRows, Packing
 from argosy.signature.schema import bounds, dtype_bounds
-from argosy.signature.spec import Signature
+from argosy.signature.spec import Feature, Signature, Tensor
 from argosy.signature.tensors import Batch, layout
 
 _HAS_BULK = find_spec("simdjson") is not None
@@ -78,13 +78,17 @@ class _Described(Protocol):
 
 
 class QuickReader:
-    """Reads what is plainly right for a signature of plain floats in one tensor, in the order of its columns."""
+    """Reads what is plainly right for a signature of plain floats in one tensor.
 
-    def __init__(self, packing: Packing, names: Sequence[str]) -> None:
+    The floats are features, in the order of its columns, or all of them one feature, a `vector`.
+    """
+
+    def __init__(self, packing: Packing, names: Sequence[str], *, vector: bool) -> None:
         self._packing = packing
-        self._bulk = BulkReader(packing, names) if _HAS_BULK else None
+        self._vector = vector
+        self._bulk = BulkReader(packing, names, vector=vector) if _HAS_BULK else None
         self._colons = len(names) + sum(name.count(":") for name in names)
-        self._body: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(names))
+        self._body: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(names, vector=vector))
         self._infer = msgspec.json.Decoder(_Infer)
         self._binary_infer = msgspec.json.Decoder(_BinaryInfer)
 
@@ -95,11 +99,15 @@ class QuickReader:
         if len(parts) != 1 or not signature.batched:
             return None
         (tensor, features), *_ = parts
-        plain = tensor.dtype in FORMATS and MatrixReader.suits(features) and features == list(signature.inputs)
+        length = _vector_length(tensor, features)
+        plain = (
+            tensor.dtype in FORMATS and (length or MatrixReader.suits(features)) and features == list(signature.inputs)
+        )
         if not plain or any(bounds(one, tensor.dtype) != dtype_bounds(tensor.dtype) for one in features):
             return None
+        packing = Packing(tensor.name, tensor.dtype, length or len(features))
         try:
-            return cls(Packing(tensor.name, tensor.dtype, len(features)), [one.name for one in features])
+            return cls(packing, [one.name for one in features], vector=length > 0)
         except ValueError:
             return None
 
@@ -111,15 +119,18 @@ class QuickReader:
             request = self._body.decode(body)
             if (data := request.data) is not _ABSENT:
                 rows, keys = len(data), 0
+                if self._vector:
+                    data = _only(data)
                 content = self._packing.one(data[0]) if rows == 1 else self._packing.several(data)
             elif request.rows is not _ABSENT:
                 named = request.rows
                 rows, keys = len(named), len(named) * self._colons
-                content = self._packing.several(map(msgspec.structs.astuple, named))
+                values = map(msgspec.structs.astuple, named)
+                content = self._packing.several(_only(values) if self._vector else values)
             elif request.columns is not _ABSENT:
                 columns = msgspec.structs.astuple(request.columns)
                 rows, keys = len(columns[0]), self._colons
-                content = self._packing.several(zip(*columns, strict=True))
+                content = self._packing.several(columns[0] if self._vector else zip(*columns, strict=True))
             else:
                 return None
         except _DOUBTS:
@@ -172,10 +183,25 @@ class QuickReader:
         return None if beyond or not 0 < rows <= max_rows else Batch(PackedRows(self._packing, content), rows)
 
 
-def _body_type(names: Sequence[str]) -> type[msgspec.Struct]:
+def _vector_length(tensor: Tensor, features: Sequence[Feature]) -> int:
+    """Return how many floats a row has, where they are one feature and all of the tensor; else 0."""
+    first, *more = features
+    plain = first.index is None and first.dtype.is_float and (first.enum is None or first.open) and not more
+    if not plain or len(first.shape) != 1 or tensor.shape != [None, *first.shape]:
+        return 0
+    return first.shape[0] or 0
+
+
+def _only(rows: Iterable[Sequence[Any]]) -> list[Any]:
+    """Return the one value of each row; raises `ValueError`."""
+    return [value for (value,) in rows]
+
+
+def _body_type(names: Sequence[str], *, vector: bool) -> type[msgspec.Struct]:
     """Return the type of a body; raises `ValueError` for names that the decoder cannot have."""
-    forms = {"data": list[list[float]], "rows": list[_record("Row", names, float)]}  # type: ignore[misc]
-    forms["columns"] = _record("Columns", names, list[float])
+    value: Any = list[float] if vector else float
+    forms = {"data": list[list[value]], "rows": list[_record("Row", names, value)]}  # type: ignore[misc]
+    forms["columns"] = _record("Columns", names, list[value])
     fields = [(name, kind | msgspec.UnsetType, _ABSENT) for name, kind in forms.items()]
     return msgspec.defstruct("Body", fields, gc=False, forbid_unknown_fields=True)
 

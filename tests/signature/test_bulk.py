@@ -22,7 +22,7 @@ def table(rows: int) -> np.ndarray:
 @pytest.mark.parametrize("rows", [40, 1000, 50_000], ids=["small", "large", "beyond_the_shared_parser"])
 @pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.FLOAT64])
 def test_forms_of_many_numbers_become_what_numpy_makes_of_them(rows: int, dtype: DType) -> None:
-    reader, values = BulkReader(Packing("X", dtype, len(NAMES)), NAMES), table(rows)
+    reader, values = BulkReader(Packing("X", dtype, len(NAMES)), NAMES, vector=False), table(rows)
     expected = values.astype(dtype.value).tobytes()
     data = json.dumps({"data": values.tolist()}).encode()
     assert len(data) >= LEAST_BYTES
@@ -44,7 +44,7 @@ def test_a_large_body_is_read_with_the_limit_of_rows() -> None:
 
 
 def test_threads_that_read_at_once_get_their_own_numbers_or_nothing() -> None:
-    reader = BulkReader(Packing("X", DType.FLOAT64, len(NAMES)), NAMES)
+    reader = BulkReader(Packing("X", DType.FLOAT64, len(NAMES)), NAMES, vector=False)
     tables = [table(rows) for rows in range(200, 240)]
     bodies = [json.dumps({"data": values.tolist()}).encode() for values in tables]
     with ThreadPoolExecutor(8) as pool:

@@ -17,6 +17,7 @@ from argosy.signature.spec import DType, Tensor
 from tests.signature.factories import body, compiled, feature, forms
 
 NAMES = ["a", "b:c"]
+VECTOR = "v:["
 ROWS = [[1.5, -2], [0.1, 1e10]]
 FAST = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ODD: st.SearchStrategy[Any] = st.sampled_from([True, None, "1", [], {}, 1e39, 10**400, -0.0, 2**63, 16777217, [1.0]])
@@ -36,6 +37,11 @@ def matrix(dtype: DType = DType.FLOAT32, names: list[str] = NAMES, **options: An
     return compiled(*features, tensors=[Tensor(name="X", dtype=dtype, shape=[None, len(names)])])
 
 
+def vector(dtype: DType = DType.FLOAT32, size: int = 2, **options: Any) -> CompiledSignature:
+    one = feature(VECTOR, dtype.value, tensor="X", shape=[size], **options)
+    return compiled(one, tensors=[Tensor(name="X", dtype=dtype, shape=[None, size])])
+
+
 @pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.FLOAT64])
 def test_every_form_is_packed_as_numpy_would(dtype: DType) -> None:
     signature = matrix(dtype)
@@ -48,6 +54,53 @@ def test_every_form_is_packed_as_numpy_would(dtype: DType) -> None:
             array = batch.tensors["X"]
             assert array.dtype == dtype.value
             assert array.tobytes() == np.array(rows, dtype=dtype.value).tobytes()
+
+
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.FLOAT64])
+def test_every_form_of_a_vector_is_packed_as_numpy_would(dtype: DType) -> None:
+    quick = vector(dtype).quick
+    assert quick is not None
+    for rows in (ROWS, ROWS[:1]):
+        for form, content in forms([VECTOR], [[row] for row in rows]).items():
+            batch = quick.read(content, 10)
+            assert batch is not None, form
+            assert batch.rows == len(rows)
+            assert batch.tensors["X"].shape == (len(rows), 2)
+            assert batch.tensors["X"].tobytes() == np.array(rows, dtype=dtype.value).tobytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"data": [[[1, 2]]], "data": [[[3, 4]]]}',
+        b'{"data": [[1, 2]]}',
+        b'{"data": [[[1, 2], [3, 4]]]}',
+        b'{"data": [[[1, 2]], []]}',
+        b'{"data": [[[1]], [[2, 3, 4]]]}',
+        b'{"data": [[[1, [2]]]]}',
+        b'{"data": [[[[1, 2]]]]}',
+        b'{"data": [[[1, null]]]}',
+        b'{"data": [[[1, true]]]}',
+        b'{"data": [[{"a": 1, "b": 2}]]}',
+        b'{"data": [["12"]]}',
+        b'{"rows": [{"v:[": [1, 2], "v:[": [3, 4]}]}',
+        b'{"rows": [{"v:[": [1, 2], "b": [3, 4]}]}',
+        b'{"rows": [{"v:[": [1, 2]}, {}]}',
+        b'{"rows": [{"v:[": [1]}, {"v:[": [2, 3, 4]}]}',
+        b'{"rows": [{"v:[": [[1], [2]]}]}',
+        b'{"rows": [{"v:[": {"a": 1, "b": 2}}]}',
+        b'{"rows": []}',
+        b'{"columns": {"v:[": [1, 2]}}',
+        b'{"columns": {"v:[": [[[1, 2]]]}}',
+        b'{"columns": {"v:[": [[1], [2, 3, 4]]}}',
+        b'{"columns": {"v:[": [[1, 2]], "v:[": [[3, 4]]}}',
+        b'{"columns": {"v:[": []}}',
+    ],
+)
+def test_what_is_in_doubt_about_a_vector_is_left_to_the_thorough_reader(content: bytes) -> None:
+    quick = vector().quick
+    assert quick is not None
+    assert quick.read(content, 2) is None
 
 
 @pytest.mark.parametrize(
@@ -107,16 +160,41 @@ def bodies(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
-@given(bodies(), st.sampled_from([DType.FLOAT32, DType.FLOAT64]))
-@FAST
-def test_the_two_readers_agree(content: bytes, dtype: DType) -> None:
-    signature = matrix(dtype)
+@st.composite
+def vector_bodies(draw: st.DrawFn) -> bytes:
+    """Bodies of a vector that are right or nearly so."""
+    numbers = st.lists(NUMBERS | NUMBERS | NUMBERS | ODD, min_size=2, max_size=2)
+    values = numbers | numbers | numbers | st.lists(NUMBERS, max_size=3) | ODD
+    rows = draw(st.lists(st.lists(values, min_size=1, max_size=1), max_size=3))
+    text = draw(st.sampled_from(list(forms([VECTOR], rows).values()))).decode()
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(text)))
+        text = (
+            text[:at] + draw(st.sampled_from([*list('{}[]:,"\\ 0e.-tfna\n'), '"v:[": [1, 2],', "[1, 2],"])) + text[at:]
+        )
+    return text.encode()
+
+
+def agree(signature: CompiledSignature, content: bytes) -> None:
     assert signature.quick is not None
     batch = signature.quick.read(content, 2)
     if batch is not None:
         thorough = signature.read(strict_json(content), max_rows=2)  # raises for what it does not take
         assert thorough.rows == batch.rows
+        assert thorough.tensors["X"].shape == batch.tensors["X"].shape
         assert thorough.tensors["X"].tobytes() == batch.tensors["X"].tobytes()
+
+
+@given(bodies(), st.sampled_from([DType.FLOAT32, DType.FLOAT64]))
+@FAST
+def test_the_two_readers_agree(content: bytes, dtype: DType) -> None:
+    agree(matrix(dtype), content)
+
+
+@given(vector_bodies(), st.sampled_from([DType.FLOAT32, DType.FLOAT64]))
+@FAST
+def test_the_two_readers_agree_on_a_vector(content: bytes, dtype: DType) -> None:
+    agree(vector(dtype), content)
 
 
 def test_signatures_that_ask_for_more_have_no_quick_reader() -> None:
@@ -124,11 +202,17 @@ def test_signatures_that_ask_for_more_have_no_quick_reader() -> None:
     assert matrix(DType.INT64).quick is None
     assert compiled(feature("a"), feature("b")).quick is None
     assert matrix(names=['quoted"', "b"]).quick is None
+    assert vector(minimum=0.0).quick is None
+    free = feature(VECTOR, tensor="X", shape=[None])
+    assert compiled(free, tensors=[Tensor(name="X", dtype=DType.FLOAT32, shape=[None, None])]).quick is None
+    image = feature(VECTOR, tensor="X", shape=[2, 2])
+    assert compiled(image, tensors=[Tensor(name="X", dtype=DType.FLOAT32, shape=[None, 2, 2])]).quick is None
     assert matrix(nullable=True).quick is not None  # a null is in doubt, and the thorough reader takes it
 
 
-def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
-    quick = matrix().quick
+@pytest.mark.parametrize("signature", [matrix(), vector()], ids=["matrix", "vector"])
+def test_a_request_of_the_inference_protocol_in_its_commonest_form(signature: CompiledSignature) -> None:
+    quick = signature.quick
     assert quick is not None
     given = {"name": "X", "shape": [2, 2], "datatype": "FP32", "data": [1.5, -2, 0.1, 1e10]}
     found = quick.infer(body({"inputs": [given], "id": "7"}), "FP32", 10)
@@ -153,8 +237,9 @@ def test_a_request_of_the_inference_protocol_in_its_commonest_form() -> None:
     assert quick.infer(body([given]), "FP32", 10) is None
 
 
-def test_a_request_whose_input_follows_as_bytes() -> None:
-    quick = matrix().quick
+@pytest.mark.parametrize("signature", [matrix(), vector()], ids=["matrix", "vector"])
+def test_a_request_whose_input_follows_as_bytes(signature: CompiledSignature) -> None:
+    quick = signature.quick
     assert quick is not None
     raw = np.array(ROWS, dtype="<f4").tobytes()
     given = {"name": "X", "shape": [2, 2], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
