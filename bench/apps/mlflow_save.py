@@ -15,7 +15,13 @@ rows = np.zeros((1, features), dtype=np.float32 if mode == "onnx" else np.float6
 estimator = joblib.load(folder / "model.joblib")
 signature = infer_signature(rows, estimator.predict(rows))
 if mode == "sklearn":
-    mlflow.sklearn.save_model(estimator, target, signature=signature, pip_requirements=[])
+    mlflow.sklearn.save_model(
+        estimator,
+        target,
+        signature=signature,
+        pip_requirements=[],
+        skops_trusted_types=["sklearn.tree._tree.Tree"],  # of forests
+    )
 else:
     mlflow.onnx.save_model(
         onnx.load(folder / "model.onnx"),
