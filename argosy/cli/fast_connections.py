@@ -20,6 +20,7 @@ from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
 from argosy.serving.protocols.fast import FIXED, LIMITS, content, fields, headers_of
+from argosy.serving.turnstile import LARGE_BYTES
 
 NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
@@ -207,13 +208,17 @@ class FastProtocol(GuardedProtocol):
         self._pending, self.head, self.body = known, known.head, body
         if known.door is not None:
             known.door.knock(known.access, self)
+        elif known.head.length > LARGE_BYTES:
+            self.fast.turnstile.enter(self.go_alone)
         else:
             self.go_alone()
 
     def go_alone(self) -> None:
         """Be submitted, as soon as what is known may be believed."""
         known = self._pending
-        assert known is not None  # noqa: S101 - it was taken
+        if known is None or self.transport.is_closing():
+            self._pending = None
+            return
         self._tries = 0
         now = time.monotonic()
         if self.fast.holds(known.access, now):

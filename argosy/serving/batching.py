@@ -19,7 +19,7 @@ from argosy.serving.queue import FairQueue, Ticket
 from argosy.serving.runtime import Outputs, RunFailed, Runtime, Tensors
 from argosy.signature.packing import PackedRows
 
-INLINE_SECONDS = 300e-6
+INLINE_SECONDS = 1e-3
 SMOOTHING = 0.1
 MEASURED = 8  # one run of so many on the event loop is timed: to ask how long it was busy is a call of the kernel
 FEW = 32  # rows that may wait however long they take

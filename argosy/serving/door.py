@@ -19,6 +19,7 @@ from argosy.serving.heads import Head
 from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.queue import Ticket
+from argosy.serving.turnstile import LARGE_BYTES
 from argosy.signature.tensors import Batch
 
 
@@ -62,8 +63,9 @@ class Access:
     visitors: list[Visitor] = field(default_factory=list)
 
     def door_for(self, head: Head) -> "Door | None":
-        """Return the door, where a request says nothing that has to be seen to by itself."""
-        return self.door if head.timeout is None and head.request_id is None else None
+        """Return the door, where a request is small and says nothing that has to be seen to by itself."""
+        alone = head.timeout is not None or head.request_id is not None or head.length > LARGE_BYTES
+        return None if alone else self.door
 
     def read(self, head: Head, body: bytes, max_rows: int) -> tuple[Batch, Asked | None]:
         """Return what the model runs on, and what is wanted of its outputs; raises `InvalidInput` or `ArgosyError`."""

@@ -29,6 +29,7 @@ from argosy.serving.grants import settling
 from argosy.serving.heads import INFER, PREDICT, Head
 from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.service import ServingService, deadline
+from argosy.serving.turnstile import Turnstile
 from argosy.settings import Settings
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.errors import InvalidInput
@@ -58,6 +59,7 @@ class FastPath:
     ) -> None:
         self.freshness = freshness
         self.max_body = settings.limits.body_bytes
+        self.turnstile = Turnstile()
         self._serving = serving
         self._authenticator = authenticator
         self._rates = rates

@@ -15,6 +15,7 @@ from argosy.serving.answers import Call
 from argosy.serving.door import Access
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
+from argosy.serving.turnstile import LARGE_BYTES
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 JSON_FIXED = [*FIXED, (b"content-type", b"application/json")]
@@ -127,7 +128,10 @@ class FastPathMiddleware:
         return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told))], told
 
     async def _read(self, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
-        """Return the messages of the body; not all of them when it comes too slowly, which the application will see."""
+        """Return the messages of the body; not all of them when it comes too slowly, which the application will see.
+
+        What comes in several is large, as a rule, and has to wait for its turn.
+        """
         messages = [first]
         try:
             async with asyncio.timeout(self._body_timeout):
@@ -135,7 +139,10 @@ class FastPathMiddleware:
                     messages.append(await receive())
         except TimeoutError:
             pass
-        return messages, b"".join([one.get("body", b"") for one in messages])
+        body = b"".join([one.get("body", b"") for one in messages])
+        if len(body) > LARGE_BYTES:
+            await self._fast.turnstile.turn()
+        return messages, body
 
 
 def content(call: Call) -> list[tuple[bytes, bytes]]:
