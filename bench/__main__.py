@@ -49,6 +49,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--soak", type=int, default=5000, help="requests to watch memory over; 0 leaves it out")
+    parser.add_argument("--soak-seconds", type=float, default=600.0, help="the longest that one server's soak takes")
     parser.add_argument("--overload", type=int, default=4096, help="connections to overload with; 0 leaves it out")
     parser.add_argument("--out", type=Path, default=CACHE / "report", help="folder of the tables and plots")
     return parser.parse_args()
@@ -72,7 +73,7 @@ def endure(given: argparse.Namespace, report: Report, case: Case, folder: Path) 
     ranking = best.get(Load(case.workload.name, max(given.concurrency)), [])
     by_name = {peer.name: peer for peer in report.plan.peers}
     say("many requests, and too many")
-    endurance = Endurance(given.soak, given.overload, given.seconds)
+    endurance = Endurance(given.soak, given.soak_seconds, given.overload, given.seconds)
     report.endurance = endurance.run([(by_name[one.peer], one.mode) for one in ranking], case, folder, report.outcome)
 
 

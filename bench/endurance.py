@@ -18,7 +18,6 @@ from bench.workloads import HEAVY, Case, WrongAnswer, prepare
 
 STEPS = 10
 SOAK_CONCURRENCY = 16
-LONGEST_STEP = 600.0
 MIB = 2**20
 PEAK_CONCURRENCY = (16, 64)
 TIMES = 10
@@ -29,7 +28,7 @@ LONGEST_RECOVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """Memory after each tenth of the requests; growth is that of the second half, when caches and pools are full."""
+    """Memory after each tenth of the run; growth is that of the second half, when caches and pools are full."""
 
     peer: str
     mode: str
@@ -65,9 +64,10 @@ class Overload:
 
 @dataclass(frozen=True, slots=True)
 class Endurance:
-    """What is asked of each server, in its best mode; 0 leaves a run out."""
+    """What is asked of each server, in its best mode; 0 leaves a run out. A soak ends after `soak_seconds` at most."""
 
     soak: int
+    soak_seconds: float
     overload: int
     seconds: float
 
@@ -77,7 +77,7 @@ class Endurance:
         """Run the soak on a case, and the overload on a heavy one, on each server, one after the other."""
         found: list[Soak | Overload] = []
         if self.soak:
-            soak = partial(_soak, requests=self.soak)
+            soak = partial(_soak, requests=self.soak, seconds=self.soak_seconds)
             found += [one for peer, mode in contenders for one in _on(peer, mode, case, soak, outcome)]
         if self.overload:
             heavy, overload = (
@@ -103,13 +103,15 @@ def _on(
         yield found
 
 
-def _soak(server: Server, requests: int) -> Soak:
-    memory = []
+def _soak(server: Server, requests: int, seconds: float) -> Soak:
+    memory, counts = [], []
     for _ in range(STEPS):
-        drive(server, SOAK_CONCURRENCY, LONGEST_STEP, count=max(1, requests // STEPS))
+        done = drive(server, SOAK_CONCURRENCY, seconds / STEPS, count=max(1, requests // STEPS))
+        counts.append(done.count)
         memory.append(processes.memory_bytes(server.pid) / MIB)
     growth = memory[-1] - memory[STEPS // 2 - 1]
-    return Soak(server.peer.name, server.mode, requests, memory, growth, growth * 2_000_000 / requests)
+    millions = sum(counts[STEPS // 2 :]) / 1_000_000
+    return Soak(server.peer.name, server.mode, sum(counts), memory, growth, growth / millions)
 
 
 def _overload(server: Server, connections: int, seconds: float) -> Overload:

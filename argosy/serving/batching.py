@@ -1,7 +1,7 @@
 """Adaptive batching: what waits for a model while it runs, or came in one turn of the event loop, runs together.
 
-Nothing waits for a timer, unless its owner wants it: at low load a request runs at once and alone. Models of a few
-microseconds run on the event loop, where a change of threads would cost more than the run; the others run on threads.
+Nothing waits for a timer, unless its owner wants it: at low load a request runs at once and alone. Runs of up to a
+millisecond are made on the event loop, since a change of threads costs a good part of that; the others on threads.
 """
 
 import asyncio

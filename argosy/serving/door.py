@@ -106,7 +106,8 @@ class Door:
             visitors, access.visitors = access.visitors, []
             if not self._holds(access, now) or (standing := access.allowance.take_all(now, len(visitors))) is None:
                 for visitor in visitors:
-                    visitor.go_alone()
+                    # Not from here: what goes wrong with one must not keep the others out.
+                    self._loop.call_soon(visitor.go_alone)
                 continue
             consumption, timed = access.consumption, access.timed
             for visitor in visitors:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from argosy.client import Argosy
+from argosy.serving.turnstile import LARGE_BYTES
 from tests.support.callers import PASSWORD
 from tests.support.models import classifier_sample, linear_classifier
 from tests.support.servers import ServerProcess
@@ -201,3 +202,31 @@ def test_many_connections_at_once_get_their_own_answers(sizes: Sizes) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_large_bodies_get_their_own_answers_while_some_callers_go(sizes: Sizes) -> None:
+    def body(rows: int) -> dict[str, Any]:
+        return {"data": [[row / rows, rows / 10_000] for row in range(rows)]}
+
+    counts = [1200 + 10 * number for number in range(12)]
+    requests = [sizes.request(body(count)) for count in counts]
+    assert min(map(len, requests)) > LARGE_BYTES
+    with talking(sizes.address) as opened:
+        expected = [opened.exchange(request)[1]["predictions"] for request in requests]
+        broken = body(1500)
+        broken["data"][700] = [1.0]
+        status, problem = opened.exchange(sizes.request(broken))
+        assert (status, problem["errors"][0]["loc"][:2]) == (422, ["data", 700])
+    with ExitStack() as stack:
+        talks = [stack.enter_context(talking(sizes.address)) for _ in requests]
+        for one, request in zip(talks, requests, strict=True):
+            with talking(sizes.address) as leaving:
+                leaving.send(request)
+            one.send(request)
+        answers = [one.receive() for one in talks]
+        assert [status for status, _ in answers] == [200] * len(requests)
+        assert [answer["predictions"] for _, answer in answers] == expected
+        # The connection goes on, with a small request and a large one on its heels.
+        talks[0].send(sizes.row(1) + requests[0])
+        assert talks[0].receive()[0] == 200
+        assert talks[0].receive()[1]["predictions"] == expected[0]

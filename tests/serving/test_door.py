@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx2
 import pytest
@@ -102,7 +103,29 @@ async def test_who_is_no_longer_believed_goes_alone(app: FastAPI, client: httpx2
     for visitor in visitors:
         door.knock(access, visitor)
     await asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert [visitor.sent for visitor in visitors] == [["alone"]] * 3
+
+
+async def test_a_defect_met_by_one_that_goes_alone_keeps_nobody_out(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, access, door = await known(app, client, owner)
+    access.ends = 0.0
+    visitors = [Visitor(access, BODY) for _ in range(3)]
+    heard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+
+    def broken() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(visitors[0], "go_alone", broken)
+    for visitor in visitors:
+        door.knock(access, visitor)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [visitor.sent for visitor in visitors] == [[], ["alone"], ["alone"]]
+    assert [type(context["exception"]) for context in heard] == [RuntimeError]
 
 
 async def test_more_than_is_held_of_the_limit_goes_alone_and_is_not_counted(
@@ -113,6 +136,7 @@ async def test_more_than_is_held_of_the_limit_goes_alone_and_is_not_counted(
     visitors = [Visitor(access, BODY) for _ in range(3)]
     for visitor in visitors:
         door.knock(access, visitor)
+    await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [visitor.sent for visitor in visitors] == [["alone"]] * 3
     standing = access.allowance.take_all(0.0, 2)
