@@ -209,7 +209,7 @@ class FastProtocol(GuardedProtocol):
         if known.door is not None:
             known.door.knock(known.access, self)
         elif known.head.length > LARGE_BYTES:
-            self.fast.turnstile.enter(self.go_alone)
+            self.fast.turnstile.enter(self.go_alone, known.head.length)
         else:
             self.go_alone()
 

@@ -141,7 +141,7 @@ class FastPathMiddleware:
             pass
         body = b"".join([one.get("body", b"") for one in messages])
         if len(body) > LARGE_BYTES:
-            await self._fast.turnstile.turn()
+            await self._fast.turnstile.turn(len(body))
         return messages, body
 
 
