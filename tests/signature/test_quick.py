@@ -29,6 +29,7 @@ def least_bytes(request: pytest.FixtureRequest) -> Iterator[None]:
     """All that follows holds of the reader of large bodies, and of the one for small ones and where that is missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("argosy.signature.quick.LEAST_BYTES", request.param)
+        patch.setattr("argosy.signature.quick._MANY_BYTES", request.param)
         yield
 
 
