@@ -13,10 +13,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import numpy as np
 
 from argosy.signature.arrays import MatrixReader
-from argosy.signature.packing import FORMATS, PackedRows, Packing
+from argosy.signature.packing import FORMATS, PackedRows, Packing, occurrences
 from argosy.signature.schema import bounds, dtype_bounds
 from argosy.signature.spec import Feature, Signature, Tensor
 from argosy.signature.tensors import Batch, layout
@@ -25,8 +24,6 @@ _HAS_BULK = find_spec("simdjson") is not None
 if TYPE_CHECKING or _HAS_BULK:
     from argosy.signature.bulk import LEAST_BYTES, BulkReader
 
-_COLON = ord(":")
-_MANY_BYTES = 8192
 _ABSENT = msgspec.UNSET
 _DOUBTS = (msgspec.DecodeError, struct.error, OverflowError, ValueError)  # ValidationError is a DecodeError
 
@@ -138,7 +135,7 @@ class QuickReader:
                 return None
         except _DOUBTS:
             return None
-        if content is None or not 0 < rows <= max_rows or _colons(body) != keys + 1:
+        if content is None or not 0 < rows <= max_rows or occurrences(body, b":") != keys + 1:
             return None
         return Batch(PackedRows(self._packing, content), rows)
 
@@ -193,13 +190,6 @@ def _vector_length(tensor: Tensor, features: Sequence[Feature]) -> int:
     if not plain or len(first.shape) != 1 or tensor.shape != [None, *first.shape]:
         return 0
     return first.shape[0] or 0
-
-
-def _colons(body: bytes) -> int:
-    """Return how many colons a body has; of many, `bytes.count` finds one after the other."""
-    if len(body) < _MANY_BYTES:
-        return body.count(b":")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
 
 
 def _only(rows: Iterable[Sequence[Any]]) -> list[Any]:

@@ -29,7 +29,7 @@ def least_bytes(request: pytest.FixtureRequest) -> Iterator[None]:
     """All that follows holds of the reader of large bodies, and of the one for small ones and where that is missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("argosy.signature.quick.LEAST_BYTES", request.param)
-        patch.setattr("argosy.signature.quick._MANY_BYTES", request.param)
+        patch.setattr("argosy.signature.packing.MANY_BYTES", request.param)
         yield
 
 
@@ -85,6 +85,9 @@ ODD_ROWS = [
     b'{"data": [[1, [2]], [3, 4]]}',
     b'{"data": [[[1], 2]]}',
     b'{"data": [[1, {}]]}',
+    b'{"data": [[1, 2], "[x"]}',
+    b'{"data": [[1, 2], {"a": [1], "b": 2}]}',
+    b'{"data": [[1, 2], 3]}',
     b'{"data": [{"a": 1, "b": 2}]}',
     b'{"data": ["12"]}',
     b'{"data": [[1, 18446744073709551616e300]]}',
