@@ -10,7 +10,7 @@ from bench.load import Result, Spec
 from bench.servers import Server
 from bench.workloads import WrongAnswer
 
-WARM_UP_SECONDS = 0.5
+WARM_UP_SECONDS = 2.0  # by then TCP has opened the windows of new connections for large bodies
 SPARE_SECONDS = 60
 
 

@@ -1,4 +1,4 @@
-"""A turnstile for large bodies: in one turn of the event loop, no more are read than take ten milliseconds.
+"""A turnstile for large bodies: in one turn of the event loop, no more are read than take five milliseconds.
 
 Reading a large body takes as long as hundreds of small requests. Were all that are there read in one turn, the rest of
 what still arrives would wait in its sockets meanwhile, turn after turn, and the slowest caller would wait for everybody
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 LARGE_BYTES = 16 * 1024
 MOST_BYTES = 128 * 1024 * 1024  # that wait: a body which finds so many is read at once, and its memory let go
-TURN_SECONDS = 0.01
+TURN_SECONDS = 0.005
 Entry = Callable[[], None] | asyncio.Future[None]
 
 
