@@ -208,7 +208,7 @@ class FastProtocol(GuardedProtocol):
         self._pending, self.head, self.body = known, known.head, body
         if known.door is not None:
             known.door.knock(known.access, self)
-        elif known.head.length > LARGE_BYTES:
+        elif known.head.length > LARGE_BYTES and known.head.timeout is None:
             self.fast.turnstile.enter(self.go_alone, known.head.length)
         else:
             self.go_alone()

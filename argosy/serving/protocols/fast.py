@@ -59,7 +59,7 @@ class FastPathMiddleware:
         message = await receive()
         messages, body = [message], message.get("body", b"")
         if message.get("more_body"):
-            messages, body = await self._read(message, receive)
+            messages, body = await self._read(head, message, receive)
         answer = None
         # A body that is not whole came too slowly, or is not as long as its head says: the application words it.
         if len(body) == head.length and not messages[-1].get("more_body"):
@@ -127,10 +127,10 @@ class FastPathMiddleware:
         told = bytes(refusal.body)
         return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told))], told
 
-    async def _read(self, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
+    async def _read(self, head: Head, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see.
 
-        What comes in several is large, as a rule, and has to wait for its turn.
+        What comes in several is large, as a rule, and has to wait for its turn, unless it says how long it may take.
         """
         messages = [first]
         try:
@@ -140,7 +140,7 @@ class FastPathMiddleware:
         except TimeoutError:
             pass
         body = b"".join([one.get("body", b"") for one in messages])
-        if len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BYTES and head.timeout is None:
             await self._fast.turnstile.turn(len(body))
         return messages, body
 
