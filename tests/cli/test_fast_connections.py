@@ -226,7 +226,7 @@ def test_large_bodies_get_their_own_answers_while_some_callers_go(sizes: Sizes) 
         answers = [one.receive() for one in talks]
         assert [status for status, _ in answers] == [200] * len(requests)
         assert [answer["predictions"] for _, answer in answers] == expected
-        # One that may take so long does not wait for others.
+        # One with a deadline goes another way, to the same answer.
         assert talks[0].exchange(sizes.request(body(counts[0]), "X-Request-Timeout-Ms: 5000"))[0] == 200
         # The connection goes on, with a small request and a large one on its heels.
         talks[0].send(sizes.row(1) + requests[0])

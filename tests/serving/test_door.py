@@ -114,7 +114,8 @@ async def test_a_defect_met_by_one_that_goes_alone_keeps_nobody_out(
     access.ends = 0.0
     visitors = [Visitor(access, BODY) for _ in range(3)]
     heard: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: heard.append(context))
 
     def broken() -> None:
         raise RuntimeError
@@ -124,6 +125,7 @@ async def test_a_defect_met_by_one_that_goes_alone_keeps_nobody_out(
         door.knock(access, visitor)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+    loop.set_exception_handler(None)  # other tests have the same loop
     assert [visitor.sent for visitor in visitors] == [[], ["alone"], ["alone"]]
     assert [type(context["exception"]) for context in heard] == [RuntimeError]
 

@@ -117,3 +117,33 @@ async def test_a_server_need_not_give_the_path_as_it_came(
             return
         await asyncio.sleep(0.02)
     raise AssertionError("every call asked the database")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("timeout", [None, b"60000"])
+async def test_a_large_body_waits_for_its_turn_unless_it_has_a_deadline(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch, timeout: bytes | None
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    content = json.dumps({"data": [[3.0, 4.0]] * 2000}).encode()
+    waited: list[int] = []
+
+    async def turn(size: int) -> None:
+        waited.append(size)
+
+    monkeypatch.setattr(app.state.fast.turnstile, "turn", turn)
+    scope, sent = scope_of(owner, content), []
+    if timeout is not None:
+        scope["headers"].append((b"x-request-timeout-ms", timeout))
+    parts = [content[:10_000], content[10_000:]]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert (sent[0]["status"], len(json.loads(sent[1]["body"])["predictions"])) == (200, 2000)
+    assert waited == ([len(content)] if timeout is None else [])

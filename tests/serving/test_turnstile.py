@@ -60,7 +60,8 @@ async def test_tasks_have_a_turn_each() -> None:
 
 async def test_one_that_raises_or_has_gone_does_not_hold_up_the_others() -> None:
     heard: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: heard.append(context))
     passed: list[str] = []
     gate = Turnstile()
     gone = asyncio.create_task(gate.turn(1))
@@ -74,6 +75,7 @@ async def test_one_that_raises_or_has_gone_does_not_hold_up_the_others() -> None
     gate.enter(lambda: passed.append("after"), 1)
     for _ in range(5):
         await asyncio.sleep(0)
+    loop.set_exception_handler(None)  # other tests have the same loop
     assert passed == ["after"]
     assert [type(one["exception"]) for one in heard] == [RuntimeError]
     with pytest.raises(asyncio.CancelledError):
