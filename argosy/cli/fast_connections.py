@@ -20,7 +20,6 @@ from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
 from argosy.serving.protocols.fast import FIXED, LIMITS, content, fields, headers_of
-from argosy.serving.turnstile import LARGE_BYTES
 
 NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
@@ -208,7 +207,7 @@ class FastProtocol(GuardedProtocol):
         self._pending, self.head, self.body = known, known.head, body
         if known.door is not None:
             known.door.knock(known.access, self)
-        elif known.head.length > LARGE_BYTES and known.head.timeout is None:
+        elif known.head.waits_its_turn:
             self.fast.turnstile.enter(self.go_alone, known.head.length)
         else:
             self.go_alone()

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from argosy.serving.turnstile import LARGE_BYTES
+
 SLUG = r"[a-z0-9][a-z0-9._-]{0,62}"
 PREDICT = re.compile(
     rf"/api/v1/models/(?P<org>{SLUG})/(?P<name>{SLUG})/predict"
@@ -53,6 +55,11 @@ class Head:
     json_length: str | None = None
     timeout: int | None = None
     session_id: str | None = None
+
+    @property
+    def waits_its_turn(self) -> bool:
+        """Whether its body passes the turnstile: a large one, unless the request says how long it may take."""
+        return self.length > LARGE_BYTES and self.timeout is None
 
 
 def read_head(method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Head | None:

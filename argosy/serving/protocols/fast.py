@@ -15,7 +15,6 @@ from argosy.serving.answers import Call
 from argosy.serving.door import Access
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.turnstile import LARGE_BYTES
 
 FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 JSON_FIXED = [*FIXED, (b"content-type", b"application/json")]
@@ -140,7 +139,7 @@ class FastPathMiddleware:
         except TimeoutError:
             pass
         body = b"".join([one.get("body", b"") for one in messages])
-        if len(body) > LARGE_BYTES and head.timeout is None:
+        if head.waits_its_turn:
             await self._fast.turnstile.turn(len(body))
         return messages, body
 
