@@ -30,13 +30,10 @@ GROUPS, ALL, KEY = "groups", "all_", "key_"
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """One page of groups, the sum over all, and how many there are.
-
-    The sum is None when the page is empty, as it comes with the page's rows.
-    """
+    """One page of groups, the sum over all, and how many there are."""
 
     listing: Listing[UsageRecord]
-    sum: UsageRecord | None
+    sum: UsageRecord
     groups: int
 
 
@@ -62,7 +59,11 @@ class Grouping:
         return self._ordered(select(*(groups.c[name] for name in (*self._names, *COUNTERS))), self._keys(groups))
 
     async def page(self, session: ReadSession, query: PageQuery) -> GroupPage:
-        """Return one page, with one statement."""
+        """Return one page, with one statement unless it is one beyond the last.
+
+        Where even the first is empty there is nothing to sum. Asked again, a database that isolates statements only
+        could tell of calls that were counted in between, and of no group with them.
+        """
         groups = self._summed()
         keys = self._keys(groups)
         statement = select(groups, *(key.label(f"{KEY}{place}") for place, key in enumerate(keys)))
@@ -72,8 +73,15 @@ class Grouping:
         else:
             statement = self._after(statement, keys, query.cursor).limit(query.size + 1)
         rows = (await session.execute(statement)).mappings().all()
-        total = rows[0][GROUPS] if rows else 0
-        return GroupPage(self._listing(rows, query, total), _sum(rows[0]) if rows else None, total)
+        first = rows[0] if rows else await self._of_all(session, query)
+        total = first[GROUPS] if first else 0
+        return GroupPage(self._listing(rows, query, total), _sum(first), total)
+
+    async def _of_all(self, session: ReadSession, query: PageQuery) -> RowMapping | None:
+        """Return what comes with any row, for a page without; None where there are no groups."""
+        if query.page == 1 and not query.cursor:
+            return None
+        return (await session.execute(select(self._summed()).limit(1))).mappings().one_or_none()
 
     def _listing(self, rows: Sequence[RowMapping], query: PageQuery, total: int) -> Listing[UsageRecord]:
         items = [self._record(row) for row in rows[: query.size]]
@@ -114,5 +122,5 @@ class Grouping:
         return UsageRecord(**{name: row[name] for name in (*self._names, *COUNTERS)})
 
 
-def _sum(row: RowMapping) -> UsageRecord:
-    return UsageRecord(**{name: row[f"{ALL}{name}"] for name in COUNTERS})
+def _sum(row: RowMapping | None) -> UsageRecord:
+    return UsageRecord(**{name: row[f"{ALL}{name}"] if row else 0 for name in COUNTERS})

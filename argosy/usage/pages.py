@@ -37,7 +37,7 @@ class GroupPages(Grouping):
         if known is not None and (page := await self._cut(session, query, known)):
             return page
         page = await super().page(session, query)
-        if key is not None and page.sum is not None and page.groups >= MANY_GROUPS:
+        if key is not None and page.groups >= MANY_GROUPS:
             session.totals.keep(key, page.groups, *(getattr(page.sum, name) for name in COUNTERS))
         return page
 

@@ -149,15 +149,10 @@ class UsageRepository(TenantRepository[UsageRecord]):
         )
         return found
 
-    async def total(self, principal: Principal, only: UsageFilter) -> UsageRecord:
-        """Return the sum of the counters, over no group at all."""
-        found = (await self.sums(principal, (), only))[0]
-        return UsageRecord(**{name: found[name] or 0 for name in COUNTERS})
-
     async def group_page(
         self, principal: Principal, names: Sequence[str], only: UsageFilter, query: PageQuery, sort: str | None
     ) -> GroupPage:
-        """Return one page of groups and the sum over all of them, in one statement unless the page is empty."""
+        """Return one page of groups and the sum over all of them."""
         pages = GroupPages(self.groups(principal, names, only), self._rows(principal, names, only), names, sort)
         return await pages.page(self._session, query)
 

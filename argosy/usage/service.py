@@ -63,7 +63,7 @@ class UsageReader:
         names = columns(group_by, sort, only.side)
         found = await self.usage.group_page(principal, names, only, query, sort)
         page = to_page(found.listing, UsageRow.of)
-        figures = dict(Figures.of(found.sum or await self.usage.total(principal, only)))
+        figures = dict(Figures.of(found.sum))
         shape = UsageCursorPage if isinstance(page, CursorPage) else UsagePage
         return shape.model_construct(**(dict(page) | figures))
 

@@ -137,7 +137,15 @@ async def test_pages_and_cursors_give_every_group_once(owner: Caller, some: None
         assert (page["calls"], page["errors"], page["latency"]) == (10, 5, whole["latency"]), "of all pages"
     assert items == whole["items"]
     beyond = await asked(owner, f"{groups}&page=9")
-    assert (beyond["items"], beyond["calls"]) == ([], 10)
+    assert (beyond["items"], beyond["total"], beyond["calls"]) == ([], 4, 10)
+
+
+@pytest.mark.parametrize("query", ["group_by=model", "group_by=model&cursor="])
+async def test_no_usage_is_told_by_one_statement(app: FastAPI, owner: Caller, query: str) -> None:
+    with statements(app.state.database, "usage_") as made:
+        found = await asked(owner, query)
+    assert (found["items"], found["calls"]) == ([], 0)
+    assert len(made) == 1, "a second could see a call counted since, and of no group"
 
 
 async def pages(caller: Caller, query: str) -> list[dict[str, Any]]:
