@@ -7,6 +7,7 @@ a prediction the fast path takes, is recognized by its bytes and not parsed agai
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -19,7 +20,7 @@ from argosy.serving.answers import Call
 from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.protocols.fast import FIXED, LIMITS, content, fields, headers_of
+from argosy.serving.protocols.fast import FIXED, LIMITS, MOST_LENGTHS, content, fields, headers_of
 
 NOTHING = Part.NOTHING
 END = b"\r\n\r\n"
@@ -48,6 +49,11 @@ def _start_of(call: Call) -> bytes:
     if call.spent is not None:
         return _start(200, content(call))
     return START if call.json_length is None else BINARY_START % call.json_length
+
+
+@lru_cache(MOST_LENGTHS)
+def _to_request_id(length: int) -> bytes:
+    return b"content-length: %d\r\nx-request-id: " % length
 
 
 @dataclass(slots=True)
@@ -268,14 +274,16 @@ class FastProtocol(GuardedProtocol):
             standing = call.standing
             assert standing is not None  # noqa: S101 - counted before it was taken
             self.transport.write(
-                b"%b%b%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
-                % (
-                    START if call.spent is None and call.json_length is None else _start_of(call),
-                    self._defaults(),
-                    self._limits(standing),
-                    len(result),
-                    call.request_id.encode(),
-                    result,
+                b"".join(
+                    (
+                        START if call.spent is None and call.json_length is None else _start_of(call),
+                        self._defaults(),
+                        self._limits(standing),
+                        _to_request_id(len(result)),
+                        call.request_id.encode(),
+                        END,
+                        result,
+                    )
                 )
             )
             self._answered()

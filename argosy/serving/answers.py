@@ -26,7 +26,7 @@ from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
 MOST_ENTRIES = 10_000
-BODY = b'{"id":"%b%b%b],"latency_ms":%.3f,"request_id":"%b"}'
+START, END = b'{"id":"', b'"}'
 
 
 class Consumption:
@@ -52,8 +52,8 @@ class Consumption:
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
-        ms = (time.monotonic() - started) * 1000
-        return BODY % (prediction_id.encode(), self.head, predictions, ms, request_id.encode())
+        latency = _latency(time.monotonic() - started)
+        return _worded(prediction_id, self.head, predictions, latency, request_id)
 
     def predictions(self, answer: bytes) -> bytes:
         """Return the part of an answer that does not differ from call to call."""
@@ -252,7 +252,9 @@ def _bodies(batch: Sequence[Ticket], calls: Sequence[Call], times: Sequence[floa
         if type(ticket) is Call and not ticket.gone:
             asked, seconds = ticket.asked, next(taken)
             if asked is None:
-                bodies.append(_typed(ticket, b",".join(texts[start:stop]), seconds))
+                told = b",".join(texts[start:stop])
+                head, latency = ticket.consumption.head, _latency(seconds)
+                bodies.append(_worded(ticket.prediction_id, head, told, latency, ticket.request_id))
             else:
                 if asked.alike != alike:
                     alike = asked.alike
@@ -277,7 +279,15 @@ def _each(calls: Sequence[Call], times: Sequence[float], outputs: Outputs, rows:
             return None
     if asked is not None:
         return asked.each(outputs, rows)
-    return list(map(_typed, calls, calls[0].consumption.signature.encode_json(outputs, rows), times))
+    told: list[bytes] = []
+    known, latency = -1.0, b""
+    for call, predictions, seconds in zip(
+        calls, calls[0].consumption.signature.encode_json(outputs, rows), times, strict=True
+    ):
+        if seconds != known:  # those that came together took as long
+            known, latency = seconds, _latency(seconds)
+        told.append(_worded(call.prediction_id, call.consumption.head, predictions, latency, call.request_id))
+    return told
 
 
 def _part(batch: Sequence[Ticket], outputs: Outputs, start: int, stop: int) -> Outputs:
@@ -298,11 +308,9 @@ def _own(call: Call, batch: Sequence[Ticket], outputs: Outputs) -> Outputs:
     return _part(batch, outputs, start, start + call.rows)
 
 
-def _typed(call: Call, predictions: bytes, seconds: float) -> bytes:
-    return BODY % (
-        call.prediction_id.encode(),
-        call.consumption.head,
-        predictions,
-        seconds * 1000,
-        call.request_id.encode(),
-    )
+def _latency(seconds: float) -> bytes:
+    return b'],"latency_ms":%.3f,"request_id":"' % (seconds * 1000)
+
+
+def _worded(prediction_id: str, head: bytes, predictions: bytes, latency: bytes, request_id: str) -> bytes:
+    return b"".join((START, prediction_id.encode(), head, predictions, latency, request_id.encode(), END))

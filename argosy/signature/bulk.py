@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import simdjson
 
-from argosy.signature.packing import Array, Packing, occurrences
+from argosy.signature.packing import Array, Packing, occurs
 
 # From here on it costs less than the decoder that makes numbers.
 LEAST_BYTES = 2048
@@ -67,7 +67,7 @@ class BulkReader:
         """Return the one input of flat numbers that a request has, or None in doubt."""
         try:
             request = _document(body)
-            if sorted(request.keys()) not in (["inputs"], ["id", "inputs"]) or occurrences(body, b"[") != 3:  # noqa: PLR2004
+            if sorted(request.keys()) not in (["inputs"], ["id", "inputs"]) or not occurs(body, b"[", 3):
                 return None
             (only,) = _array(request["inputs"])
             given = _object(only)
@@ -88,7 +88,7 @@ class BulkReader:
             return self._vectors(vectors, rows, body, brackets=2 * len(vectors) + 1)
         # Whatever else has a length (text, an object) is no number, which is what all must be in the end.
         widths = set(map(len, rows))  # type: ignore[arg-type] # what has no length is a TypeError, and so in doubt
-        if widths != {self._packing.width} or occurrences(body, b"[") != len(rows) + 1:
+        if widths != {self._packing.width} or not occurs(body, b"[", len(rows) + 1):
             return None
         return _doubles(rows)
 
@@ -97,7 +97,7 @@ class BulkReader:
         objects = list(map(_object, rows))
         vectors = [_array(one[name]) for one in objects if list(one.keys()) == [name]]
         brackets = len(objects) * (1 + name.count("[")) + 1
-        unlike = not self._vector or len(vectors) != len(objects) or occurrences(body, b"[") != brackets
+        unlike = not self._vector or len(vectors) != len(objects) or not occurs(body, b"[", brackets)
         if unlike or set(map(len, vectors)) != {self._packing.width}:
             return None
         return np.concatenate([_doubles(vector) for vector in vectors])
@@ -109,12 +109,12 @@ class BulkReader:
             rows = _array(columns[self._names[0]])
             return self._vectors(rows, rows, body, brackets=len(rows) + 1 + self._names[0].count("["))
         brackets = len(self._names) + sum(name.count("[") for name in self._names)
-        if occurrences(body, b"[") != brackets:
+        if not occurs(body, b"[", brackets):
             return None
         return np.array([_doubles(_array(columns[name])) for name in self._names]).T
 
     def _vectors(self, vectors: Iterable[object], rows: simdjson.Array, body: bytes, *, brackets: int) -> Array | None:
-        if set(map(len, map(_array, vectors))) != {self._packing.width} or occurrences(body, b"[") != brackets:
+        if set(map(len, map(_array, vectors))) != {self._packing.width} or not occurs(body, b"[", brackets):
             return None
         return _doubles(rows)
 

@@ -19,11 +19,16 @@ MANY_BYTES = 8192
 _LARGEST = b"\xff\xff\x7f"
 
 
-def occurrences(body: bytes, character: bytes) -> int:
-    """Return how often a character is in a body; in a large one all at once, where `bytes.count` goes byte by byte."""
+def occurs(body: bytes, character: bytes, times: int) -> bool:
+    """Tell whether a character is in a body so many times.
+
+    Looking for it and counting in NumPy take many bytes at once, where `bytes.count` goes byte by byte.
+    """
+    if times == 1:
+        return body.rfind(character) == body.find(character) >= 0
     if len(body) < MANY_BYTES:
-        return body.count(character)
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(character)))
+        return body.count(character) == times
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(character))) == times
 
 
 class PackedRows(Mapping[str, Array]):

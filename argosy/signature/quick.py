@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from argosy.signature.arrays import MatrixReader
-from argosy.signature.packing import FORMATS, PackedRows, Packing, occurrences
+from argosy.signature.packing import FORMATS, PackedRows, Packing, occurs
 from argosy.signature.schema import bounds, dtype_bounds
 from argosy.signature.spec import Feature, Signature, Tensor
 from argosy.signature.tensors import Batch, layout
@@ -135,7 +135,7 @@ class QuickReader:
                 return None
         except _DOUBTS:
             return None
-        if content is None or not 0 < rows <= max_rows or occurrences(body, b":") != keys + 1:
+        if content is None or not 0 < rows <= max_rows or not occurs(body, b":", keys + 1):
             return None
         return Batch(PackedRows(self._packing, content), rows)
 

@@ -4,6 +4,8 @@ import asyncio
 import time
 import types
 from collections.abc import Generator
+from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from argosy.kit.rates import Standing
 from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
-from argosy.serving.door import Access
+from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
 
@@ -23,25 +25,37 @@ SECURE = (b"strict-transport-security", HSTS.encode())
 LOOK_AFTER = 0.05
 MOST_HEADS = 10_000
 LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
-MOST_TRIES = 3
-STALE = object()  # what is known of a request may no longer be believed
-Taken = Call | asyncio.Task[None] | object | None
+MOST_TRIES = 4
+MOST_LENGTHS = 4096
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
 COUNTED = {b"content-length", *LIMITS}
 
 
+class Way(Enum):
+    """Where a request has to go that was not taken."""
+
+    ALONE = "alone"
+    LONG = "long"
+
+
+Result = bytes | Exception | Way
+
+
 class FastPathMiddleware:
     """Answers what the fast path takes; the application gets the rest, as it came.
 
-    A head that was once read, and found to be a prediction that is known, is recognized by its fields.
+    A head that was once read, and found to be a prediction that is known, is recognized by its fields. Requests that
+    come in one turn of the event loop enter together, as those of Argosy's own server do.
     """
 
     def __init__(self, app: ASGIApp, fast: FastPath, body_timeout: float) -> None:
         self._app = app
         self._fast = fast
         self._body_timeout = body_timeout
-        self._heads: dict[Fields, tuple[Access, Head]] = {}
+        self._heads: dict[Fields, tuple[Access, Head, Door | None]] = {}
+        self._standing: Standing | None = None
+        self._fixed = JSON_FIXED  # with the fields of that standing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -54,7 +68,7 @@ class FastPathMiddleware:
         if known is None:
             await self._app(scope, receive, send)
             return
-        access, head = known
+        access, head, door = known
         message = await receive()
         messages, body = [message], message.get("body", b"")
         if message.get("more_body"):
@@ -62,19 +76,21 @@ class FastPathMiddleware:
         answer = None
         # A body that is not whole came too slowly, or is not as long as its head says: the application words it.
         if len(body) == head.length and not messages[-1].get("more_body"):
-            reply, now = Reply(), time.monotonic()
-            call = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else STALE
-            if not isinstance(call, Call):
-                access, call = await self._patiently(access, head_fields, head, body, reply, call)
-            if call is not None:
-                try:
+            reply = Reply(access, head, body)
+            try:
+                if door is None:
+                    result = await self._alone(head_fields, reply, receive)
+                else:
+                    door.knock(access, reply)
                     # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
                     await _turn()
                     result = reply.result or await reply.wait(receive)
-                except BaseException:
-                    self._fast.abandon(access, call)
-                    raise
-                answer = self._answer(access, head, call, result)
+                    if result is Way.ALONE:
+                        result = await self._alone(head_fields, reply, receive)
+            except BaseException:
+                self._leave(reply)
+                raise
+            answer = self._answer(reply, result)
         if answer is None:
             await self._app(scope, _replay(messages, receive), send)
             return
@@ -84,43 +100,57 @@ class FastPathMiddleware:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _patiently(
-        self, access: Access, head_fields: Fields, head: Head, body: bytes, reply: "Reply", taken: Taken
-    ) -> tuple[Access, Call | None]:
-        """Submit what waits for something: to be counted, or to be looked up again; no call has to go the long way."""
+    async def _alone(self, head_fields: Fields, reply: "Reply", receive: Receive) -> Result:
+        """Submit a request by itself, also where something has to be waited for: to be counted, or looked up again."""
+        reply.result = None
         for _ in range(MOST_TRIES):
-            if isinstance(taken, Call) or taken is None:
-                return access, taken
-            if isinstance(taken, asyncio.Task):
-                await asyncio.shield(taken)
-            else:
-                self._heads.pop(head_fields, None)
-                renewed = await asyncio.shield(self._fast.renew(head))
-                access = access if renewed is None else renewed
             now = time.monotonic()
-            taken = self._fast.submit(access, head, body, reply.take, now) if self._fast.holds(access, now) else None
-        return access, taken if isinstance(taken, Call) else None
+            if not self._fast.holds(reply.access, now):
+                self._heads.pop(head_fields, None)
+                renewed = await asyncio.shield(self._fast.renew(reply.head))
+                reply.access = reply.access if renewed is None else renewed
+                continue
+            taken = self._fast.submit(reply.access, reply.head, reply.body, reply.reply, now)
+            if isinstance(taken, Call):
+                reply.call = taken
+                await _turn()
+                return await reply.wait(receive)
+            if taken is None:
+                break
+            await asyncio.shield(taken)
+        return Way.LONG
 
-    def _look_up(self, head_fields: Fields) -> tuple[Access, Head] | None:
+    def _leave(self, reply: "Reply") -> None:
+        if reply.call is None:
+            reply.access.leave(reply)
+        else:
+            self._fast.abandon(reply.access, reply.call)
+
+    def _look_up(self, head_fields: Fields) -> tuple[Access, Head, Door | None] | None:
         path, query, *headers = head_fields
         head = read_head(b"POST", path + (b"?" + query if query else b""), headers)
         access = self._fast.find(head) if head else None
         if head is None or access is None:
             return None
+        known = (access, head, access.door_for(head))
         if head.request_id is None:
             if len(self._heads) >= MOST_HEADS:
                 self._heads.clear()
-            self._heads[head_fields] = (access, head)
-        return access, head
+            self._heads[head_fields] = known
+        return known
 
-    def _answer(
-        self, access: Access, head: Head, call: Call, result: bytes | Exception
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+    def _answer(self, reply: "Reply", result: Result) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+        # They know each other: what is done with must not wait for the garbage collector.
+        call, reply.call = reply.call, None
+        if call is None or isinstance(result, Way):
+            return None
         if not isinstance(result, Exception):
             if call.json_length is None and call.spent is None:
-                return 200, JSON_FIXED + fields(call, len(result)), result
+                if call.standing is not self._standing:  # calls that came together share one
+                    self._standing, self._fixed = call.standing, JSON_FIXED + limits(call)
+                return 200, [*self._fixed, *own(call, len(result))], result
             return 200, [*FIXED, *content(call), *fields(call, len(result))], result
-        refusal = self._fast.refusal(access, head, call, result)
+        refusal = self._fast.refusal(reply.access, reply.head, call, result)
         if refusal is None:
             return None
         told = bytes(refusal.body)
@@ -162,15 +192,25 @@ def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
 
 def fields(call: Call, length: int) -> list[tuple[bytes, bytes]]:
     """Return the header fields that differ from answer to answer."""
-    told = [(b"content-length", b"%d" % length), (b"x-request-id", call.request_id.encode())]
-    if (standing := call.standing) is not None:
-        limit, remaining, reset = LIMITS
-        told += (
-            (limit, b"%d" % standing.limit),
-            (remaining, b"%d" % standing.remaining),
-            (reset, b"%d" % standing.reset),
-        )
-    return told
+    return [*own(call, length), *limits(call)]
+
+
+def own(call: Call, length: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the fields that are of one answer only."""
+    return _length_field(length), (b"x-request-id", call.request_id.encode())
+
+
+def limits(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return the fields that tell a caller's standing."""
+    if (standing := call.standing) is None:
+        return []
+    values = (standing.limit, standing.remaining, standing.reset)
+    return [(name, b"%d" % value) for name, value in zip(LIMITS, values, strict=True)]
+
+
+@lru_cache(MOST_LENGTHS)
+def _length_field(length: int) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % length
 
 
 @types.coroutine
@@ -180,24 +220,36 @@ def _turn() -> Generator[None]:
 
 
 class Reply:
-    """What a call is answered with, and who waits for it."""
+    """A request that waits for its answer: a visitor at the door, or by itself."""
 
-    __slots__ = ("_waiting", "result")
+    __slots__ = ("_waiting", "access", "body", "call", "head", "result")
 
-    def __init__(self) -> None:
-        self.result: bytes | Exception | None = None
-        self._waiting: asyncio.Future[bytes | Exception] | None = None
+    def __init__(self, access: Access, head: Head, body: bytes) -> None:
+        self.access = access
+        self.head = head
+        self.body = body
+        self.call: Call | None = None
+        self.result: Result | None = None
+        self._waiting: asyncio.Future[Result] | None = None
 
-    def take(self, _call: Call, result: bytes | Exception) -> None:
+    def reply(self, _call: Call, result: bytes | Exception) -> None:
         """Take the answer."""
-        self.result = result
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(result)
+        self._take(result)
 
-    async def wait(self, receive: Receive) -> bytes | Exception:
-        """Return the answer; raises `ConnectionResetError` when the caller goes, which is looked for after a while."""
+    def go_alone(self) -> None:
+        """Be submitted by itself: something about it has to be waited for."""
+        self._take(Way.ALONE)
+
+    def go_the_long_way(self) -> None:
+        """Be answered by the typed route."""
+        self._take(Way.LONG)
+
+    async def wait(self, receive: Receive) -> Result:
+        """Return what comes of it; raises `ConnectionResetError` when the caller goes, looked for after a while."""
+        if self.result is not None:
+            return self.result
         loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[bytes | Exception] = loop.create_future()
+        waiting: asyncio.Future[Result] = loop.create_future()
         self._waiting = waiting
         watch = loop.call_later(LOOK_AFTER, _watch, waiting, receive)
         try:
@@ -205,8 +257,13 @@ class Reply:
         finally:
             watch.cancel()
 
+    def _take(self, result: Result) -> None:
+        self.result = result
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(result)
 
-def _watch(waiting: asyncio.Future[bytes | Exception], receive: Receive) -> None:
+
+def _watch(waiting: asyncio.Future[Result], receive: Receive) -> None:
     async def look() -> None:
         await receive()
         if not waiting.done():
