@@ -285,9 +285,9 @@ class Lane:
 def _joined(batch: Sequence[Ticket]) -> Tensors:
     first = batch[0].tensors
     if type(first) is PackedRows:
-        packed = [tensors for ticket in batch if type(tensors := ticket.tensors) is PackedRows]
-        if len(packed) == len(batch):
-            return first.joined(packed)
+        contents = [tensors.content for ticket in batch if type(tensors := ticket.tensors) is PackedRows]
+        if len(contents) == len(batch):
+            return first.joined(contents)
     if len(batch) == 1:
         return first
     return {name: np.concatenate([ticket.tensors[name] for ticket in batch]) for name in first}

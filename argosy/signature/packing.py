@@ -54,10 +54,10 @@ class PackedRows(Mapping[str, Array]):
         """Return 1."""
         return 1
 
-    def joined(self, parts: Iterable["PackedRows"]) -> dict[str, Array]:
-        """Return the tensor of the rows of some that are packed alike."""
+    def joined(self, contents: Iterable[bytes]) -> dict[str, Array]:
+        """Return the tensor of the contents of some that are packed alike."""
         packing = self._packing
-        return {packing.name: packing.array(b"".join([part.content for part in parts]))}
+        return {packing.name: packing.array(b"".join(contents))}
 
 
 class Packing:

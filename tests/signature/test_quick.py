@@ -276,4 +276,5 @@ def test_packed_rows_are_a_mapping_of_one_tensor() -> None:
     assert len(one.tensors) == 1
     with pytest.raises(KeyError):
         one.tensors["Y"]
-    assert one.tensors.joined([one.tensors, other.tensors])["X"].tolist() == np.array(ROWS, dtype=np.float32).tolist()
+    joined = one.tensors.joined([one.tensors.content, other.tensors.content])
+    assert joined["X"].tolist() == np.array(ROWS, dtype=np.float32).tolist()
