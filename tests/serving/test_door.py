@@ -13,10 +13,9 @@ from argosy.serving.batching import Lane
 from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head
-from argosy.serving.runtime import OnnxRuntime
 from tests.serving.test_fast_path import BODY, PATH, warmed
 from tests.support.callers import Caller
-from tests.support.models import pushed
+from tests.support.models import pushed, sizes_of_runs
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -64,14 +63,7 @@ async def test_each_has_its_own_answer_and_a_wrong_one_goes_another_way(
     app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, access, door = await known(app, client, owner)
-    runs: list[int] = []
-    run = OnnxRuntime.run
-
-    def counted(runtime: OnnxRuntime, tensors: object, rows: int, cancel: object = None) -> object:
-        runs.append(rows)
-        return run(runtime, tensors, rows, cancel)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(OnnxRuntime, "run", counted)
+    runs = sizes_of_runs(monkeypatch)
     before = access.allowance.take_all(0.0, 0)
     bodies = [{"data": [[3.0, 4]]}, {"data": [["x", 4]]}, {"data": [[5, 6], [7, 8]]}, {"data": [[1.5, 0]]}]
     visitors = [Visitor(access, body) for body in bodies]

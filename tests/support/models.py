@@ -7,8 +7,11 @@ from typing import Any
 import httpx2
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper
+from onnxruntime import RunOptions
 
+from argosy.serving.runtime import OnnxRuntime, Outputs, Tensors
 from tests.support.callers import Caller
 
 FEATURES = ["width", "height"]
@@ -151,3 +154,16 @@ async def pushed(caller: Caller, name: str = "sizes", **metadata: Any) -> dict[s
     version = await settled(caller, name, response.json()["version"])
     assert version["status"] == "ready", version["error"]
     return version
+
+
+def sizes_of_runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each run of a model has, from now on."""
+    runs: list[int] = []
+    run = OnnxRuntime.run
+
+    def counted(runtime: OnnxRuntime, tensors: Tensors, rows: int, cancel: RunOptions | None = None) -> Outputs:
+        runs.append(rows)
+        return run(runtime, tensors, rows, cancel)
+
+    monkeypatch.setattr(OnnxRuntime, "run", counted)
+    return runs

@@ -108,7 +108,9 @@ class FastPathMiddleware:
             if not self._fast.holds(reply.access, now):
                 self._heads.pop(head_fields, None)
                 renewed = await asyncio.shield(self._fast.renew(reply.head))
-                reply.access = reply.access if renewed is None else renewed
+                if renewed is None:
+                    break
+                reply.access = renewed
                 continue
             taken = self._fast.submit(reply.access, reply.head, reply.body, reply.reply, now)
             if isinstance(taken, Call):
