@@ -40,6 +40,7 @@ class Way(Enum):
 
 
 Result = bytes | Exception | Way
+ALONE: Result = Way.ALONE
 
 
 class FastPathMiddleware:
@@ -76,17 +77,15 @@ class FastPathMiddleware:
         answer = None
         # A body that is not whole came too slowly, or is not as long as its head says: the application words it.
         if len(body) == head.length and not messages[-1].get("more_body"):
-            reply = Reply(access, head, body)
+            reply, result = Reply(access, head, body), ALONE
             try:
-                if door is None:
-                    result = await self._alone(head_fields, reply, receive)
-                else:
+                if door is not None:
                     door.knock(access, reply)
                     # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
                     await _turn()
                     result = reply.result or await reply.wait(receive)
-                    if result is Way.ALONE:
-                        result = await self._alone(head_fields, reply, receive)
+                if result is ALONE:
+                    result = await self._alone(head_fields, reply, receive)
             except BaseException:
                 self._leave(reply)
                 raise
@@ -240,7 +239,7 @@ class Reply:
 
     def go_alone(self) -> None:
         """Be submitted by itself: something about it has to be waited for."""
-        self._take(Way.ALONE)
+        self._take(ALONE)
 
     def go_the_long_way(self) -> None:
         """Be answered by the typed route."""
