@@ -1,7 +1,10 @@
-"""The way to a model for what needs nothing but to be read: requests of one turn of the event loop enter together.
+"""The way to a model for what needs nothing but to be read: requests that come about the same time enter together.
 
 What holds for all of them is asked once: the time, whether their caller is still believed, and how often it may call.
 They run at once and together, without a place in the queue each. Whatever has to wait for something goes alone.
+
+A request that is by itself enters in the next turn of the event loop. Where others come, the door is held for a few
+turns while more do: a batch costs much the same whatever its size.
 """
 
 import asyncio
@@ -21,6 +24,9 @@ from argosy.serving.protocols.oip_form import InferForm
 from argosy.serving.queue import Ticket
 from argosy.serving.turnstile import LARGE_BYTES
 from argosy.signature.tensors import Batch
+
+MOST_TURNS = 3  # for which the door is held after the first
+HELD_SECONDS = 0.005  # turns may be long
 
 
 class Visitor(Protocol):
@@ -87,19 +93,45 @@ class Door:
         self._max_rows = max_rows
         self._loop = asyncio.get_running_loop()
         self._accesses: list[Access] = []
-        self._opened = 0.0
+        self._opening: asyncio.Future[None] | None = None
+        self._begun = 0.0
+        self._knocks = self._seen = self._turns = 0
 
     def knock(self, access: Access, visitor: Visitor) -> None:
-        """Take a request in with the others, in the next turn of the event loop."""
+        """Take a request in with the others, in one of the next turns of the event loop."""
         if not access.visitors:
             if not self._accesses:
-                self._opened = time.monotonic()
-                self._loop.call_soon(self._let_in)
+                self._begun = time.monotonic()
+                self._knocks, self._seen, self._turns = 0, 1, 0
+                self._loop.call_soon(self._look)
             self._accesses.append(access)
         access.visitors.append(visitor)
+        self._knocks += 1
 
-    def _let_in(self) -> None:
+    @property
+    def opening(self) -> "asyncio.Future[None]":
+        """Done when those who wait have been let in. It is theirs together: who is cancelled meanwhile cancels it."""
+        if self._opening is None:
+            self._opening = self._loop.create_future()
+        return self._opening
+
+    def _look(self) -> None:
+        """Open, unless others came since the last look: then more are on their way, as a rule."""
+        come = self._knocks > self._seen
+        if come and self._turns < MOST_TURNS and time.monotonic() < self._begun + HELD_SECONDS:
+            self._seen = self._knocks
+            self._turns += 1
+            self._loop.call_soon(self._look)
+            return
         accesses, self._accesses = self._accesses, []
+        opening, self._opening = self._opening, None
+        try:
+            self._let_in(accesses)
+        finally:
+            if opening is not None and not opening.done():
+                opening.set_result(None)
+
+    def _let_in(self, accesses: list[Access]) -> None:
         now, rows = time.monotonic(), 0
         calls: list[Ticket] = []
         for access in accesses:
@@ -116,7 +148,7 @@ class Door:
                 except Exception:  # noqa: BLE001 - the long way says what is wrong with it, and the others go on
                     visitor.go_the_long_way()
                     continue
-                call = Call.of(consumption, batch, self._opened, visitor.reply, asked, standing, timed)
+                call = Call.of(consumption, batch, self._begun, visitor.reply, asked, standing, timed)
                 visitor.call = call
                 calls.append(call)
                 rows += batch.rows

@@ -1,7 +1,8 @@
-"""Requests that came in one turn of the event loop are counted, read and run together, and none hinders another."""
+"""Requests that came about the same time are counted, read and run together, and none hinders another."""
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx2
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 
 from argosy.serving.answers import Call
 from argosy.serving.batching import Lane
-from argosy.serving.door import Access, Door
+from argosy.serving.door import HELD_SECONDS, MOST_TURNS, Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head
 from tests.serving.test_fast_path import BODY, PATH, warmed
@@ -48,6 +49,12 @@ class Visitor:
         return predictions
 
 
+async def turns(count: int = MOST_TURNS) -> None:
+    """Let the event loop make so many turns."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def known(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> tuple[FastPath, Access, Door]:
     """Return what is known of a caller that was let in before."""
     await pushed(owner)
@@ -70,7 +77,7 @@ async def test_each_has_its_own_answer_and_a_wrong_one_goes_another_way(
     for visitor in visitors:
         door.knock(access, visitor)
     assert not any(visitor.results for visitor in visitors)
-    await asyncio.sleep(0)
+    await turns()
     good = [visitors[at] for at in (0, 2, 3)]
     assert runs == [4]
     assert visitors[1].sent == ["the long way"]
@@ -88,14 +95,48 @@ def owner_headers(owner: Caller) -> dict[str, str]:
     return {"Authorization": f"Bearer {owner.key}", "Content-Type": "application/json"}
 
 
+async def test_one_by_itself_does_not_wait_for_others(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> None:
+    _, access, door = await known(app, client, owner)
+    visitor = Visitor(access, BODY)
+    door.knock(access, visitor)
+    await turns(1)
+    assert visitor.predictions()
+
+
+async def test_those_who_follow_each_other_enter_together(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, access, door = await known(app, client, owner)
+    monkeypatch.setattr("argosy.serving.door.HELD_SECONDS", 60)
+    runs = sizes_of_runs(monkeypatch)
+    visitors = [Visitor(access, BODY) for _ in range(2 * (MOST_TURNS + 2))]
+    for first, second in zip(visitors[::2], visitors[1::2], strict=True):
+        door.knock(access, first)
+        door.knock(access, second)
+        await turns(1)
+    await turns()
+    assert runs == [2 * (MOST_TURNS + 1), 2], "the door is not held for ever"
+
+
+async def test_a_turn_that_took_long_is_the_last(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, access, door = await known(app, client, owner)
+    runs = sizes_of_runs(monkeypatch)
+    for _ in range(2):
+        door.knock(access, Visitor(access, BODY))
+    time.sleep(HELD_SECONDS)  # noqa: ASYNC251 - as something does that keeps the event loop
+    await turns(1)
+    assert runs == [2]
+
+
 async def test_who_is_no_longer_believed_goes_alone(app: FastAPI, client: httpx2.AsyncClient, owner: Caller) -> None:
     _, access, door = await known(app, client, owner)
     access.ends = 0.0
     visitors = [Visitor(access, BODY) for _ in range(3)]
     for visitor in visitors:
         door.knock(access, visitor)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns()
     assert [visitor.sent for visitor in visitors] == [["alone"]] * 3
 
 
@@ -115,8 +156,7 @@ async def test_a_defect_met_by_one_that_goes_alone_keeps_nobody_out(
     monkeypatch.setattr(visitors[0], "go_alone", broken)
     for visitor in visitors:
         door.knock(access, visitor)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns()
     loop.set_exception_handler(None)  # other tests have the same loop
     assert [visitor.sent for visitor in visitors] == [[], ["alone"], ["alone"]]
     assert [type(context["exception"]) for context in heard] == [RuntimeError]
@@ -130,8 +170,7 @@ async def test_more_than_is_held_of_the_limit_goes_alone_and_is_not_counted(
     visitors = [Visitor(access, BODY) for _ in range(3)]
     for visitor in visitors:
         door.knock(access, visitor)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns()
     assert [visitor.sent for visitor in visitors] == [["alone"]] * 3
     standing = access.allowance.take_all(0.0, 2)
     assert standing is not None
@@ -146,7 +185,7 @@ async def test_who_leaves_before_it_is_let_in_is_nobodys_call(
     access.leave(leaves)
     door.knock(access, stays)
     access.leave(leaves)
-    await asyncio.sleep(0)
+    await turns()
     assert (leaves.call, leaves.results, leaves.sent) == (None, [], [])
     assert stays.predictions()
 
@@ -162,7 +201,7 @@ async def test_what_finds_no_room_is_refused_and_the_others_wait(
     visitors = [Visitor(access, BODY) for _ in range(3)]
     for visitor in visitors:
         door.knock(access, visitor)
-    await asyncio.sleep(0)
+    await turns()
     assert [len(visitor.results) for visitor in visitors] == [0, 0, 1]
     assert "too many requests wait" in str(visitors[2].results[0])
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""The fast path as middleware: requests of one turn of the event loop enter together, and nothing of them stays."""
+"""The fast path as middleware: requests that come about the same time enter together, and nothing of them stays."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from argosy.serving.answers import Call
-from argosy.serving.door import Access
+from argosy.serving.door import Access, Visitor
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head
 from tests.serving.test_fast_path import call, warmed
@@ -41,6 +41,30 @@ async def test_what_comes_in_one_turn_runs_together(
     good = [one.headers for one in together if one.status_code == httpx2.codes.OK]
     assert len({headers["x-request-id"] for headers in good}) == len(good)
     assert len({headers["ratelimit-remaining"] for headers in good}) == 1, "they were counted together"
+
+
+async def test_who_is_cancelled_while_it_waits_hinders_nobody(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pushed(owner)
+    await warmed(app, client, owner.key)
+    fast: FastPath = app.state.fast
+    (door,) = fast._doors.values()
+    knock, waiting = door.knock, []
+
+    def noted(access: Access, visitor: Visitor) -> None:
+        knock(access, visitor)
+        task = asyncio.current_task()
+        assert task is not None
+        waiting.append(task)
+        if len(waiting) == 3:  # the others wait by the next turn; who comes then finds the opening cancelled
+            asyncio.get_running_loop().call_soon(waiting[1].cancel)
+
+    monkeypatch.setattr(door, "knock", noted)
+    answers = await asyncio.gather(*(call(client, owner.key) for _ in range(4)), return_exceptions=True)
+    gone = [one for one in answers if isinstance(one, asyncio.CancelledError)]
+    good = [one for one in answers if isinstance(one, httpx2.Response) and one.status_code == httpx2.codes.OK]
+    assert (len(gone), len(good)) == (1, 3)
 
 
 def calls() -> list[Call]:

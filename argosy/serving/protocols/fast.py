@@ -47,7 +47,7 @@ class FastPathMiddleware:
     """Answers what the fast path takes; the application gets the rest, as it came.
 
     A head that was once read, and found to be a prediction that is known, is recognized by its fields. Requests that
-    come in one turn of the event loop enter together, as those of Argosy's own server do.
+    come about the same time enter together, as those of Argosy's own server do.
     """
 
     def __init__(self, app: ASGIApp, fast: FastPath, body_timeout: float) -> None:
@@ -81,21 +81,22 @@ class FastPathMiddleware:
             try:
                 if door is not None:
                     door.knock(access, reply)
-                    # A model that runs on the event loop has answered by its next turn: nothing else is made for it.
-                    await _turn()
+                    try:
+                        # A model that runs on the event loop has answered by then: nothing else is made for it.
+                        await door.opening
+                    except asyncio.CancelledError as cancelled:
+                        _raise_own(cancelled)
                     result = reply.result or await reply.wait(receive)
                 if result is ALONE:
                     result = await self._alone(head_fields, reply, receive)
             except BaseException:
                 self._leave(reply)
                 raise
-            answer = self._answer(reply, result)
+            answer = self._answer(reply, result, scope.get("scheme"))
         if answer is None:
             await self._app(scope, _replay(messages, receive), send)
             return
         status, headers, content = answer
-        if scope.get("scheme") == "https":
-            headers.append(SECURE)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -140,22 +141,25 @@ class FastPathMiddleware:
             self._heads[head_fields] = known
         return known
 
-    def _answer(self, reply: "Reply", result: Result) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+    def _answer(
+        self, reply: "Reply", result: Result, scheme: str | None
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
         # They know each other: what is done with must not wait for the garbage collector.
         call, reply.call = reply.call, None
         if call is None or isinstance(result, Way):
             return None
+        secure = (SECURE,) if scheme == "https" else ()
         if not isinstance(result, Exception):
             if call.json_length is None and call.spent is None:
                 if call.standing is not self._standing:  # calls that came together share one
                     self._standing, self._fixed = call.standing, JSON_FIXED + limits(call)
-                return 200, [*self._fixed, *own(call, len(result))], result
-            return 200, [*FIXED, *content(call), *fields(call, len(result))], result
+                return 200, [*self._fixed, *own(call, len(result)), *secure], result
+            return 200, [*FIXED, *content(call), *fields(call, len(result)), *secure], result
         refusal = self._fast.refusal(reply.access, reply.head, call, result)
         if refusal is None:
             return None
         told = bytes(refusal.body)
-        return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told))], told
+        return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told)), *secure], told
 
     async def _read(self, head: Head, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see.
@@ -212,6 +216,13 @@ def limits(call: Call) -> list[tuple[bytes, bytes]]:
 @lru_cache(MOST_LENGTHS)
 def _length_field(length: int) -> tuple[bytes, bytes]:
     return b"content-length", b"%d" % length
+
+
+def _raise_own(cancelled: asyncio.CancelledError) -> None:
+    """Raise it where this task is cancelled, and not another one that waited for the same."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise cancelled
 
 
 @types.coroutine
