@@ -5,55 +5,23 @@ a prediction the fast path takes, is recognized by its bytes and not parsed agai
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
-
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from argosy.cli.connections import GuardedProtocol, Part, fault_of
 from argosy.kit.errors import RequestTimeout
-from argosy.kit.rates import Standing
-from argosy.kit.web.middleware import HSTS, MIN_BODY_RATE
+from argosy.kit.web.middleware import MIN_BODY_RATE
 from argosy.serving.answers import Call
 from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.protocols.fast import FIXED, LIMITS, MOST_LENGTHS, content, fields, headers_of
+from argosy.serving.protocols.fast import fields, headers_of
+from argosy.serving.protocols.wire import END, SECURE_LINE, Wire, start
 
 NOTHING = Part.NOTHING
-END = b"\r\n\r\n"
 MOST_TRIES = 3
 MOST_HELD = 256 * 1024
 MOST_HEADS = 10_000
-LIMIT_LINES = b"".join([name + b": %d\r\n" for name in LIMITS])
-SECURE = b"strict-transport-security: " + HSTS.encode() + b"\r\n"
-
-
-def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([name + b": " + value + b"\r\n" for name, value in headers])
-
-
-def _start(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    return STATUS_LINE[status] + _lines(FIXED) + _lines(headers)
-
-
-START = _start(200, [(b"content-type", b"application/json")])
-BINARY_START = (
-    _start(200, [(b"content-type", b"application/octet-stream")]) + b"inference-header-content-length: %d\r\n"
-)
-
-
-def _start_of(call: Call) -> bytes:
-    if call.spent is not None:
-        return _start(200, content(call))
-    return START if call.json_length is None else BINARY_START % call.json_length
-
-
-@lru_cache(MOST_LENGTHS)
-def _to_request_id(length: int) -> bytes:
-    return b"content-length: %d\r\nx-request-id: " % length
 
 
 @dataclass(slots=True)
@@ -71,17 +39,6 @@ class Known:
         return cls(access, head, raw, access.door_for(head))
 
 
-@dataclass(slots=True)
-class Shown:
-    """The fields of the standing that was shown last.
-
-    An object, since each change of a class makes Python forget what it learned about the class's attributes.
-    """
-
-    standing: Standing | None = None
-    lines: bytes = b""
-
-
 class FastProtocol(GuardedProtocol):
     """Answers what the fast path takes; uvicorn and the application do the rest."""
 
@@ -89,12 +46,11 @@ class FastProtocol(GuardedProtocol):
     heads: ClassVar[dict[bytes, Known]]
     body_timeout: ClassVar[float] = 30.0
     retired: ClassVar[bool] = False  # whether each connection ends with its next answer, which then says so
-    defaults: ClassVar[tuple[list[tuple[bytes, bytes]], bytes]] = ([], b"")
-    shown: ClassVar[Shown]
+    wire: ClassVar[Wire]
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's, passed on
         super().__init__(*args, **options)
-        self._secure = b""
+        self._secure = False
         self._raw_head: bytes | None = None  # of the message that began with the bytes received last
         self._beyond_head = 0
         self._reading: Known | None = None  # whose body is being read
@@ -114,7 +70,7 @@ class FastProtocol(GuardedProtocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         """Begin."""
         super().connection_made(transport)
-        self._secure = SECURE if self.scheme == "https" else b""
+        self._secure = self.scheme == "https"
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what nobody waits for."""
@@ -271,21 +227,8 @@ class FastProtocol(GuardedProtocol):
         elif isinstance(result, Exception):
             self._refuse_call(call, result)
         else:
-            standing = call.standing
-            assert standing is not None  # noqa: S101 - counted before it was taken
-            self.transport.write(
-                b"".join(
-                    (
-                        START if call.spent is None and call.json_length is None else _start_of(call),
-                        self._defaults(),
-                        self._limits(standing),
-                        _to_request_id(len(result)),
-                        call.request_id.encode(),
-                        END,
-                        result,
-                    )
-                )
-            )
+            defaults = self.server_state.default_headers
+            self.transport.write(self.wire.answer(call, result, defaults, secure=self._secure))
             self._answered()
 
     def _refuse_call(self, call: Call, error: Exception) -> None:
@@ -295,26 +238,10 @@ class FastProtocol(GuardedProtocol):
             self._go_the_long_way()
             return
         body = bytes(refusal.body)
-        start = _start(refusal.status_code, [*headers_of(refusal), *fields(call, len(body))])
-        self.transport.write(b"%b%b\r\n%b" % (start, self._defaults(), body))
+        told = start(refusal.status_code, [*headers_of(refusal), *fields(call, len(body))])
+        defaults = self.wire.defaults(self.server_state.default_headers) + (SECURE_LINE if self._secure else b"")
+        self.transport.write(b"%b%b\r\n%b" % (told, defaults, body))
         self._answered()
-
-    def _defaults(self) -> bytes:
-        """Return uvicorn's own fields, which it makes anew each second."""
-        headers, shown = self.defaults
-        if headers is not self.server_state.default_headers:
-            headers = self.server_state.default_headers
-            shown = _lines(headers)
-            type(self).defaults = (headers, shown)
-        return shown + self._secure if self._secure else shown
-
-    def _limits(self, standing: Standing) -> bytes:
-        """Return the fields of a standing, which calls that came together share."""
-        shown = self.shown
-        if shown.standing is not standing:
-            values = (standing.limit, standing.remaining, standing.reset)
-            shown.standing, shown.lines = standing, LIMIT_LINES % values
-        return shown.lines
 
     def _answered(self) -> None:
         self.server_state.total_requests += 1
@@ -369,5 +296,5 @@ class FastProtocol(GuardedProtocol):
 
 def fast(path: FastPath, head_timeout: float, body_timeout: float) -> type[FastProtocol]:
     """Return the protocol with its limits, as uvicorn's `http` option takes it."""
-    own = {"fast": path, "heads": {}, "shown": Shown(), "head_timeout": head_timeout, "body_timeout": body_timeout}
+    own = {"fast": path, "heads": {}, "wire": Wire(), "head_timeout": head_timeout, "body_timeout": body_timeout}
     return type("Protocol", (FastProtocol,), own)

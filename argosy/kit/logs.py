@@ -80,6 +80,8 @@ def configure_logs(settings: LogSettings) -> None:
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True
         library.setLevel(max(logging.WARNING, root.level))
+    # It would never be heard, and uvicorn words a line for each request as long as anybody might listen.
+    logging.getLogger("uvicorn.access").propagate = False
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

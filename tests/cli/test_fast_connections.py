@@ -1,4 +1,7 @@
-"""Predictions answered inside the connection: in order, whole, and as the application would answer them."""
+"""Predictions answered inside the connection: in order, whole, and as the application would answer them.
+
+The same holds where plain uvicorn has the connection, and takes an answer written in one piece.
+"""
 
 import json
 import re
@@ -18,7 +21,7 @@ from argosy.client import Argosy
 from argosy.serving.turnstile import LARGE_BYTES
 from tests.support.callers import PASSWORD
 from tests.support.models import classifier_sample, linear_classifier
-from tests.support.servers import ServerProcess
+from tests.support.servers import ServerProcess, plain_uvicorn
 from tests.support.sockets import connection, talk
 
 
@@ -45,13 +48,22 @@ class Sizes:
         return self.request({"data": [[number, 0.0]]})
 
 
+@pytest.fixture(scope="module", params=["argosy up", "uvicorn"])
+def url(request: pytest.FixtureRequest, server: ServerProcess) -> Iterator[str]:
+    if request.param == "uvicorn":
+        with plain_uvicorn(server.data_dir) as plain:
+            yield plain
+    else:
+        yield server.url
+
+
 @pytest.fixture(scope="module")
-def sizes(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Sizes:
+def sizes(url: str, server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Sizes:
     client = server.new_client()
     path: Path = tmp_path_factory.mktemp("model") / "sizes.onnx"
     path.write_bytes(linear_classifier())
     client.push(path, name="sizes", sample=classifier_sample()["inputs"])
-    parts = urlsplit(client.url)
+    parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
     found = Sizes(client, (parts.hostname, parts.port))
@@ -167,10 +179,10 @@ def test_an_id_of_ones_own_and_the_fields_of_every_answer(sizes: Sizes) -> None:
     assert closing.closed
 
 
-def test_a_key_that_was_revoked_is_refused_on_an_open_connection(sizes: Sizes, server: ServerProcess) -> None:
+def test_a_key_that_was_revoked_is_refused_on_an_open_connection(sizes: Sizes, url: str, server: ServerProcess) -> None:
     owner = server.new_client()
     assert owner.organization
-    person = Argosy(server.url, username=owner.organization, password=PASSWORD)
+    person = Argosy(url, username=owner.organization, password=PASSWORD)
     path = Path(server.data_dir.parent / "again.onnx")
     path.write_bytes(linear_classifier())
     owner.push(path, name="sizes", sample=classifier_sample()["inputs"])

@@ -145,6 +145,11 @@ def test_logs_are_one_json_object_a_line_without_secrets(capsys: pytest.CaptureF
     assert "human" in capsys.readouterr().err
 
 
+def test_uvicorn_words_no_line_for_each_request() -> None:
+    configure_logs(LogSettings())
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
+
+
 def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Any) -> None:
     path = tmp_path / "secrets" / "key"
     first = crypto.load_or_create_secret(path)

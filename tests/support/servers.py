@@ -1,9 +1,17 @@
-"""A server process that can be started, killed and started again on the same data."""
+"""A server process that can be started, killed and started again on the same data; and the application elsewhere."""
 
 import os
 import secrets
 import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import httpx2
 
 from argosy.client import Argosy
 from tests.support.callers import ALL_SCOPES, PASSWORD
@@ -11,6 +19,36 @@ from tests.support.forked import Forked
 
 READY = "Argosy ready at "
 GRPC = "Argosy speaks gRPC at "
+UVICORN = [sys.executable, "-m", "uvicorn", "--factory", "argosy.asgi:create_app", "--no-access-log", "--port"]
+
+
+@contextmanager
+def plain_uvicorn(data_dir: Path) -> Iterator[str]:
+    """Run the application as any ASGI server does; yields its URL."""
+    port, environment = free_port(), {**os.environ, "ARGOSY_DATA_DIR": str(data_dir)}
+    process = subprocess.Popen([*UVICORN, str(port)], stderr=subprocess.DEVNULL, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not is_ready(url):
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz").status_code == httpx2.codes.OK
+    except httpx2.TransportError:
+        return False
 
 
 class ServerProcess:

@@ -12,21 +12,28 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argosy.kit.rates import Standing
-from argosy.kit.web.middleware import HSTS, SECURITY_HEADERS
 from argosy.serving.answers import Call
 from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
+from argosy.serving.protocols.wire import (
+    FIXED,
+    LIMITS,
+    MOST_LENGTHS,
+    SECURE,
+    Field,
+    Wire,
+    content,
+    cycle_of,
+    limits,
+    write_whole,
+)
 
-FIXED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 JSON_FIXED = [*FIXED, (b"content-type", b"application/json")]
-SECURE = (b"strict-transport-security", HSTS.encode())
 # A caller who goes is noticed after so long: before, looking for it would cost more than the answer.
 LOOK_AFTER = 0.05
 MOST_HEADS = 10_000
-LIMITS = tuple(name.lower().encode() for name in Standing.HEADERS)
 MOST_TRIES = 4
-MOST_LENGTHS = 4096
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
 COUNTED = {b"content-length", *LIMITS}
@@ -57,14 +64,11 @@ class FastPathMiddleware:
         self._heads: dict[Fields, tuple[Access, Head, Door | None]] = {}
         self._standing: Standing | None = None
         self._fixed = JSON_FIXED  # with the fields of that standing
+        self._wire = Wire()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        # Servers need not give the path as it came; that of a prediction holds nothing that is written another way.
-        head_fields = (scope.get("raw_path") or scope["path"].encode(), scope["query_string"], *scope["headers"])
+        head_fields = _fields_of(scope)
         known = self._heads.get(head_fields) or self._look_up(head_fields)
         if known is None:
             await self._app(scope, receive, send)
@@ -92,6 +96,8 @@ class FastPathMiddleware:
             except BaseException:
                 self._leave(reply)
                 raise
+            if self._is_written(send, reply, result, scope):
+                return
             answer = self._answer(reply, result, scope.get("scheme"))
         if answer is None:
             await self._app(scope, _replay(messages, receive), send)
@@ -129,6 +135,8 @@ class FastPathMiddleware:
             self._fast.abandon(reply.access, reply.call)
 
     def _look_up(self, head_fields: Fields) -> tuple[Access, Head, Door | None] | None:
+        if not head_fields:
+            return None
         path, query, *headers = head_fields
         head = read_head(b"POST", path + (b"?" + query if query else b""), headers)
         access = self._fast.find(head) if head else None
@@ -141,9 +149,17 @@ class FastPathMiddleware:
             self._heads[head_fields] = known
         return known
 
-    def _answer(
-        self, reply: "Reply", result: Result, scheme: str | None
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
+    def _is_written(self, send: Send, reply: "Reply", result: Result, scope: Scope) -> bool:
+        """Write an answer in one piece, where the server is known to take it so."""
+        call = reply.call
+        if type(result) is not bytes or call is None or (cycle := cycle_of(send)) is None:
+            return False
+        reply.call = None  # as below
+        secure = scope.get("scheme") == "https"
+        write_whole(cycle, self._wire.answer(call, result, cycle.default_headers, secure=secure))
+        return True
+
+    def _answer(self, reply: "Reply", result: Result, scheme: str | None) -> tuple[int, list[Field], bytes] | None:
         # They know each other: what is done with must not wait for the garbage collector.
         call, reply.call = reply.call, None
         if call is None or isinstance(result, Way):
@@ -152,7 +168,7 @@ class FastPathMiddleware:
         if not isinstance(result, Exception):
             if call.json_length is None and call.spent is None:
                 if call.standing is not self._standing:  # calls that came together share one
-                    self._standing, self._fixed = call.standing, JSON_FIXED + limits(call)
+                    self._standing, self._fixed = call.standing, JSON_FIXED + limits(call.standing)
                 return 200, [*self._fixed, *own(call, len(result)), *secure], result
             return 200, [*FIXED, *content(call), *fields(call, len(result)), *secure], result
         refusal = self._fast.refusal(reply.access, reply.head, call, result)
@@ -179,42 +195,31 @@ class FastPathMiddleware:
         return messages, body
 
 
-def content(call: Call) -> list[tuple[bytes, bytes]]:
-    """Return the fields that say what the body of an answer is, and what is left of a quota."""
-    told = [(b"content-type", b"application/json")]
-    if call.json_length is not None:
-        length = b"%d" % call.json_length
-        told = [(b"content-type", b"application/octet-stream"), (b"inference-header-content-length", length)]
-    if call.spent is not None:
-        told += [(name.lower().encode(), value.encode()) for name, value in call.spent.headers.items()]
-    return told
+def _fields_of(scope: Scope) -> Fields:
+    """Return what a request is recognized by; nothing of what is no prediction."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return ()
+    # Servers need not give the path as it came; that of a prediction holds nothing that is written another way.
+    return (scope.get("raw_path") or scope["path"].encode(), scope["query_string"], *scope["headers"])
 
 
-def headers_of(refusal: Response) -> list[tuple[bytes, bytes]]:
+def headers_of(refusal: Response) -> list[Field]:
     """Return the fields of a refusal but its length."""
     return [(name, value) for name, value in refusal.raw_headers if name not in COUNTED]
 
 
-def fields(call: Call, length: int) -> list[tuple[bytes, bytes]]:
+def fields(call: Call, length: int) -> list[Field]:
     """Return the header fields that differ from answer to answer."""
-    return [*own(call, length), *limits(call)]
+    return [*own(call, length), *limits(call.standing)]
 
 
-def own(call: Call, length: int) -> tuple[tuple[bytes, bytes], ...]:
+def own(call: Call, length: int) -> tuple[Field, ...]:
     """Return the fields that are of one answer only."""
     return _length_field(length), (b"x-request-id", call.request_id.encode())
 
 
-def limits(call: Call) -> list[tuple[bytes, bytes]]:
-    """Return the fields that tell a caller's standing."""
-    if (standing := call.standing) is None:
-        return []
-    values = (standing.limit, standing.remaining, standing.reset)
-    return [(name, b"%d" % value) for name, value in zip(LIMITS, values, strict=True)]
-
-
 @lru_cache(MOST_LENGTHS)
-def _length_field(length: int) -> tuple[bytes, bytes]:
+def _length_field(length: int) -> Field:
     return b"content-length", b"%d" % length
 
 
