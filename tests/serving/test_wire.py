@@ -139,9 +139,14 @@ async def test_bytes_of_the_inference_protocol_too(app: FastAPI, client: httpx2.
     assert int(fields[b"inference-header-content-length"]) == content.index(b"]}") + 2
 
 
-@pytest.mark.parametrize("what", ["logged", "closes", "is not read"])
+@pytest.mark.parametrize("what", ["logged", "closes", "is not read", "another release"])
 async def test_where_it_is_not_taken_so_there_are_two(
-    app: FastAPI, client: httpx2.AsyncClient, owner: Caller, caplog: pytest.LogCaptureFixture, what: str
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    owner: Caller,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
 ) -> None:
     await ready(app, client, owner)
     caplog.set_level(logging.INFO, "nobody")
@@ -150,6 +155,8 @@ async def test_where_it_is_not_taken_so_there_are_two(
         exchange.cycle.access_log = True
     elif what == "closes":
         exchange.cycle.keep_alive = False
+    elif what == "another release":
+        monkeypatch.setattr("argosy.serving.protocols.wire.IS_KNOWN", False)
     else:
         exchange.flow.pause_writing()
         asyncio.get_running_loop().call_later(0.05, exchange.flow.resume_writing)
