@@ -1,6 +1,6 @@
-"""Taking connections from a socket that several workers listen on, so that each gets as many.
+"""Taking connections: many in a turn of the event loop where many wait, and of a shared socket only one's share.
 
-The kernel wakes all of them for each connection, and whoever comes first would take all that wait. So a worker takes
+The kernel wakes all workers for each connection, and whoever comes first would take all that wait. So a worker takes
 one at a time, and when another has fewer it leaves it a moment to come first: decision 16 has the figures.
 """
 
@@ -15,11 +15,13 @@ from argosy.kit.logs import get_logger
 POLITE_SECONDS = 0.002
 # Out of file descriptors, mostly.
 TROUBLED_SECONDS = 1.0
+SETTLE_SECONDS = 2.0
+MOST_IN_A_TURN = 32
 log = get_logger(__name__)
 
 
-class Acceptor:
-    """Takes a worker's share of the connections."""
+class Taker:
+    """Takes connections that wait at a socket, and gives each to a protocol."""
 
     def __init__(
         self,
@@ -27,75 +29,59 @@ class Acceptor:
         protocol: Callable[[], asyncio.Protocol],
         context: ssl.SSLContext | None,
         handshake_timeout: float,
-        connections: Callable[[], int],
-        show: Callable[[int], None],
-        board: Board,
     ) -> None:
         self._listener = listener
         self._protocol = protocol
         self._context = context
         self._handshake_timeout = handshake_timeout if context else None
-        self._connections = connections
-        self._show = show
-        self._board = board
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
-        self._later: asyncio.TimerHandle | None = None
+        self._again: asyncio.Handle | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self.count()
-        self._loop.add_reader(self._listener, self._ready)
+    def take_all(self) -> None:
+        """Take what waits, in as many turns of the event loop as it needs.
+
+        uvloop takes one in a turn. Of thousands that come at once, at a server that is busy, the last would wait for
+        seconds, with what they sent.
+        """
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        for _ in range(MOST_IN_A_TURN):
+            if not self._take():
+                return
+        self._again = self._loop.call_soon(self.take_all)
 
     def close(self) -> None:
         """Take no more; what was taken goes on."""
-        if self._later is not None:
-            self._later.cancel()
-        self._loop.remove_reader(self._listener)
+        if self._again is not None:
+            self._again.cancel()
         self._listener.close()
 
     async def settle(self) -> None:
-        """Return when all that was taken is with its protocol."""
+        """Return when all that was taken is with its protocol; let go of a client that says no hello in TLS."""
         if self._opening:
-            await asyncio.wait(self._opening)
+            _, late = await asyncio.wait(self._opening, timeout=SETTLE_SECONDS)
+            for task in late:
+                task.cancel()
 
-    def count(self) -> int:
-        """Show the others how many connections this worker has."""
-        connections = self._connections() + len(self._opening)
-        self._show(connections)
-        return connections
-
-    def _ready(self) -> None:
-        if self.count() > self._board.fewest():
-            self._pause(POLITE_SECONDS)
-        else:
-            self._accept()
-
-    def _pause(self, seconds: float) -> None:
-        self._loop.remove_reader(self._listener)
-        self._later = self._loop.call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
-        self._later = None
-        self._loop.add_reader(self._listener, self._ready)
-        # Who was left the chance and did not take it may be busy or gone.
-        self._accept()
-
-    def _accept(self) -> None:
+    def _take(self) -> bool:
+        """Take one; tell whether one was there."""
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:
-            log.warning("connection_not_taken", error=repr(error))
-            if self._later is None:
-                self._pause(TROUBLED_SECONDS)
-            return
+            self._troubled(error)
+            return False
         connection.setblocking(False)
         task = self._loop.create_task(self._open(connection))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
-        self.count()
+        return True
+
+    def _troubled(self, error: OSError) -> None:
+        log.warning("connection_not_taken", error=repr(error))
 
     async def _open(self, connection: socket.socket) -> None:
         try:
@@ -108,3 +94,65 @@ class Acceptor:
         except (OSError, ssl.SSLError) as error:
             connection.close()
             log.debug("connection_not_opened", error=repr(error))
+
+
+class Acceptor(Taker):
+    """Takes a worker's share of the connections."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        context: ssl.SSLContext | None,
+        handshake_timeout: float,
+        connections: Callable[[], int],
+        show: Callable[[int], None],
+        board: Board,
+    ) -> None:
+        super().__init__(listener, protocol, context, handshake_timeout)
+        self._connections = connections
+        self._show = show
+        self._board = board
+        self._later: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self.count()
+        self._loop.add_reader(self._listener, self._ready)
+
+    def close(self) -> None:
+        """Take no more; what was taken goes on."""
+        if self._later is not None:
+            self._later.cancel()
+        self._loop.remove_reader(self._listener)
+        super().close()
+
+    def count(self) -> int:
+        """Show the others how many connections this worker has."""
+        connections = self._connections() + len(self._opening)
+        self._show(connections)
+        return connections
+
+    def _ready(self) -> None:
+        for _ in range(MOST_IN_A_TURN):
+            if self.count() > self._board.fewest():
+                self._pause(POLITE_SECONDS)
+                return
+            if not self._take():
+                return
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._later = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._later = None
+        self._loop.add_reader(self._listener, self._ready)
+        # Who was left the chance and did not take it may be busy or gone.
+        self._take()
+        self.count()
+
+    def _troubled(self, error: OSError) -> None:
+        super()._troubled(error)
+        if self._later is None:
+            self._pause(TROUBLED_SECONDS)

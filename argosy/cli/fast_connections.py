@@ -15,8 +15,7 @@ from argosy.serving.answers import Call
 from argosy.serving.door import Access, Door
 from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
-from argosy.serving.protocols.fast import fields, headers_of
-from argosy.serving.protocols.wire import END, SECURE_LINE, Wire, start
+from argosy.serving.protocols.wire import END, Wire
 
 NOTHING = Part.NOTHING
 MOST_TRIES = 3
@@ -237,10 +236,8 @@ class FastProtocol(GuardedProtocol):
         if refusal is None:
             self._go_the_long_way()
             return
-        body = bytes(refusal.body)
-        told = start(refusal.status_code, [*headers_of(refusal), *fields(call, len(body))])
-        defaults = self.wire.defaults(self.server_state.default_headers) + (SECURE_LINE if self._secure else b"")
-        self.transport.write(b"%b%b\r\n%b" % (told, defaults, body))
+        body, defaults = refusal.body(call.request_id), self.server_state.default_headers
+        self.transport.write(self.wire.whole(refusal.start, call, body, defaults, secure=self._secure))
         self._answered()
 
     def _answered(self) -> None:

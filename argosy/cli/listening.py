@@ -1,15 +1,32 @@
 """The sockets that workers share: bound once, by who starts them."""
 
+import resource
 import socket
 import struct
+from contextlib import suppress
 from mmap import mmap
 
-BACKLOG = 2048
+# As many as the system lets wait (on Linux `net.core.somaxconn`, 4096 unless set). One beyond is dropped after its
+# client believes that it is connected: what that sends arrives when it is sent again, seconds later.
+BACKLOG = 65_535
+MOST_FILES = 65_536
 NOBODY = 2**32 - 1
 
 
 class PortTaken(OSError):
     """An address cannot be listened on."""
+
+
+def allow_connections() -> None:
+    """Let this process, and those that it starts, have as many files open as it may: a connection is one.
+
+    Most systems begin with 1,024, for the sake of programs that are older than `poll`, and let a process raise that.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

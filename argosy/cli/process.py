@@ -1,6 +1,7 @@
 """The server process behind `argosy up`. Imported only when it runs: every other command starts quicker without."""
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -17,8 +18,9 @@ from pydantic import SecretStr
 
 from argosy import migrations
 from argosy.app import create_app
-from argosy.cli.fast_connections import fast
-from argosy.cli.listening import url_of
+from argosy.cli.accepting import Taker
+from argosy.cli.fast_connections import FastProtocol, fast
+from argosy.cli.listening import BACKLOG, url_of
 from argosy.cli.tls import tls_context
 from argosy.cli.websocket_connections import GuardedWebSocket
 from argosy.engines.rates import SharedRateLimiter
@@ -39,10 +41,11 @@ class Server(uvicorn.Server):
 
     stop_signals: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGTERM, signal.SIGINT)
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, handshake_timeout: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, head_timeout: float) -> None:
         super().__init__(config)
         self._app = app
-        self._handshake_timeout = handshake_timeout
+        self.head_timeout = head_timeout
+        self._takers: list[Taker] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -60,7 +63,7 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         original = loop.create_server
         if self.config.is_ssl:
-            bounded = partial(original, ssl_handshake_timeout=self._handshake_timeout)
+            bounded = partial(original, ssl_handshake_timeout=self.head_timeout)
             loop.create_server = bounded  # type: ignore[method-assign]
         try:
             yield
@@ -75,16 +78,41 @@ class Server(uvicorn.Server):
             memory.settle()
             self.announce()
 
+    @property
+    def protocol(self) -> type[FastProtocol]:
+        """The protocol, as it was configured."""
+        protocol = self.config.http_protocol_class
+        assert issubclass(protocol, FastProtocol)  # noqa: S101 - as it was configured
+        return protocol
+
+    def new_protocol(self) -> FastProtocol:
+        """Return the protocol of a new connection."""
+        return self.protocol(self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop())
+
     def announce(self) -> None:
         """Say where the server is."""
+        listening = [one for server in self.servers for one in server.sockets]
+        self._takers = [
+            Taker(socket.socket(fileno=os.dup(one.fileno())), self.new_protocol, self.config.ssl, self.head_timeout)
+            for one in listening
+        ]
         if self._app.state.grpc is not None:
             typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
         url = url_of(self.servers[0].sockets[0].getsockname(), is_secure=self.config.is_ssl)
         self._app.state.address.found(url)
         typer.echo(f"Argosy ready at {url}")
 
+    async def on_tick(self, counter: int) -> bool:
+        """Take the connections that wait still."""
+        for taker in self._takers:
+            taker.take_all()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell what would go on for as long as its client does, then drain HTTP and gRPC together."""
+        for taker in self._takers:
+            taker.close()
+            await taker.settle()
         self._app.state.stopping.set()
         grpc = self._app.state.grpc
         draining = asyncio.create_task(grpc.stop()) if grpc is not None else None
@@ -113,6 +141,7 @@ def configured(settings: Settings, app: FastAPI, context: ssl.SSLContext | None)
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=fast(app.state.fast, settings.network.head_timeout, settings.network.body_timeout),
         ws=GuardedWebSocket,

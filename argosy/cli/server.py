@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from argosy.cli.listening import allow_connections
 from argosy.kit import memory
 from argosy.settings import DataSettings, Settings
 
@@ -37,6 +38,7 @@ def up(
         data=DataSettings(dir=data_dir) if data_dir else None,
         workers=workers,
     )
+    allow_connections()
     raise typer.Exit(_supervise(settings) if settings.workers > 1 else _serve(settings))
 
 

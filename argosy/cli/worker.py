@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from argosy.app import create_app
 from argosy.cli.accepting import Acceptor
-from argosy.cli.fast_connections import FastProtocol
 from argosy.cli.listening import Board, url_of
 from argosy.cli.process import Server, configured, prepared
 from argosy.cli.server import load_settings
@@ -73,15 +72,13 @@ class WorkerServer(Server):
 
     def announce(self) -> None:
         """Begin to take connections, and tell the supervisor."""
-        loop, orders = asyncio.get_running_loop(), self._orders
-        protocol = partial(self._protocol, self.config, self.server_state, app_state=self.lifespan.state, _loop=loop)
         self._acceptor = Acceptor(
             self._listener,
-            protocol,
+            self.new_protocol,
             self.config.ssl,
-            self._handshake_timeout,
+            self.head_timeout,
             lambda: len(self.server_state.connections),
-            partial(self._board.show, orders.place),
+            partial(self._board.show, self._orders.place),
             self._board,
         )
         self._app.state.address.found(url_of(self._listener.getsockname(), is_secure=self.config.is_ssl))
@@ -109,12 +106,6 @@ class WorkerServer(Server):
         await super().shutdown([])
         await self._crew.leave()
 
-    @property
-    def _protocol(self) -> type[FastProtocol]:
-        protocol = self.config.http_protocol_class
-        assert issubclass(protocol, FastProtocol)  # noqa: S101 - as it was configured
-        return protocol
-
     def _abandoned(self) -> None:
         # Nobody would start this worker again, or end it.
         self.handle_exit(signal.SIGTERM, None)
@@ -127,7 +118,7 @@ class WorkerServer(Server):
         """End each connection with an answer that says so: closing one at rest would lose its next request."""
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
-        self._protocol.retired = True
+        self.protocol.retired = True
         loop = asyncio.get_running_loop()
         ends = loop.time() + FAREWELL_SECONDS
         while self.server_state.connections and not self._hurried and loop.time() < ends:  # noqa: ASYNC110 - uvicorn's

@@ -22,6 +22,7 @@ from argosy.serving.shadow import Mirror
 from argosy.serving.target import Target
 from argosy.signature.compiled import CompiledSignature
 from argosy.signature.tensors import Batch
+from argosy.usage.journal import Failure
 from argosy.usage.latency import BUCKETS, bucket
 from argosy.usage.service import Meter
 
@@ -48,7 +49,7 @@ class Consumption:
         self.signature = signature
         self.head = b'","model":%b,"version":%d,"predictions":[' % (to_json(target.model), target.number)
         self._day: date | None = None
-        self._entries: dict[tuple[int, int, UUID | None, UUID | None], bytes] = {}
+        self._entries: dict[tuple[int, str, UUID | None, UUID | None], bytes] = {}
 
     def answer(self, prediction_id: str, predictions: bytes, started: float, request_id: str) -> bytes:
         """Return the body of an answer."""
@@ -69,10 +70,19 @@ class Consumption:
         if day != self._day or len(self._entries) >= MOST_ENTRIES:
             self._day, self._entries = day, {}
         product, item = (None, None) if spent is None else (spent.product_id, spent.order_item_id)
-        which = (rows, bucket(seconds), product, item)
+        return self._entry(rows, BUCKETS[bucket(seconds)], product, item)
+
+    def failure(self, day: date, status: int) -> bytes:
+        """Return the meter's entry for a call that ended in an error, under no product."""
+        if day != self._day:
+            self._day, self._entries = day, {}
+        return self._entry(0, Failure.of(status), None, None)
+
+    def _entry(self, rows: int, outcome: str, product: UUID | None, item: UUID | None) -> bytes:
+        which = (rows, outcome, product, item)
         found = self._entries.get(which)
         if found is None:
-            target, outcome = self.target, BUCKETS[which[1]]
+            target = self.target
             found = Meter.entry(
                 self.principal, target.model_id, target.model, target.number, rows, outcome, product, item
             )
@@ -137,6 +147,7 @@ class Call(Ticket):
     timed: Timer | None = None
     spent: Spent | None = None
     json_length: int | None = field(default=None, init=False)
+    failure_is_metered: bool = field(default=False, init=False)
 
     @classmethod
     def of(
@@ -178,9 +189,11 @@ class Answerer:
         calls = [ticket for ticket in batch if type(ticket) is Call and not ticket.gone]
         if not calls:
             return
+        if isinstance(result, Exception):
+            for call in calls:
+                call.deliver(call, result)
+            return
         try:
-            if isinstance(result, Exception):
-                raise result
             ended = time.monotonic()
             times = [ended - call.started for call in calls]
             alike = _are_alike(calls)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -32,6 +33,7 @@ class Waiting(Ticket):
     outputs: asyncio.Future[Outputs]
 
 
+T = TypeVar("T", bound=Ticket)
 Settle = Callable[[Sequence[Ticket], Outputs | Exception], None]
 
 
@@ -68,13 +70,13 @@ class Lane:
         self._queue = FairQueue()
         self.closed = False
         self.used = self._loop.time()  # when it was last asked
-        self._active: list[tuple[list[Ticket], ort.RunOptions]] = []
+        self._active: list[tuple[Sequence[Ticket], ort.RunOptions]] = []
         self._start_is_due: asyncio.Handle | None = None
         self._floor, self._slope = runtime.traits.floor, runtime.traits.slope
         self._seconds_a_row = 0.0 if runtime.traits.loops else self._floor + self._slope
         self._most_waiting = limits.queue_rows
         self._runs = 0
-        self._at_once = runtime.uniform and runtime.traits.batches and not limits.wait
+        self._joins = runtime.uniform and runtime.traits.batches  # whatever its requests are
 
     @property
     def is_idle(self) -> bool:
@@ -96,33 +98,40 @@ class Lane:
 
         A full queue turns away the newest request of the caller of whom most waits, which may be this one.
         """
-        queue = self._queue
-        if queue.rows + ticket.rows > self._most_waiting or queue.bytes + ticket.size > self.limits.queue_bytes:
-            self._make_room(ticket)
-        queue.append(ticket)
+        if not self._take_in(ticket):
+            raise Overloaded
         if deadline is not None:
             ticket.timer = self._loop.call_at(deadline, self._expire, ticket)
+
+    def submit_all(self, tickets: list[T], rows: int) -> list[T]:
+        """Run requests of so many rows together now, where nothing waits and a run is quick; else queue each.
+
+        Returns those that find no room, which is for the caller to tell.
+        """
+        limits = self.limits
+        if self._joins and not limits.wait and self.is_idle and rows <= limits.rows and self._is_quick(rows):
+            self.used = self._loop.time()
+            self._run_here(tickets, rows)
+            return []
+        return [ticket for ticket in tickets if not self._take_in(ticket)]
+
+    def _take_in(self, ticket: Ticket) -> bool:
+        """Queue a request, and have the queue looked at; or tell that there is no room."""
+        queue = self._queue
+        if not self._has_room(ticket) and not self._make_room(ticket):
+            return False
+        queue.append(ticket)
         if self._start_is_due is None:
             wait = self.limits.wait
             self._start_is_due = self._loop.call_later(wait, self._start) if wait else self._loop.call_soon(self._start)
         elif self.limits.wait and queue.rows >= self.limits.rows:
             self._start_is_due.cancel()
             self._start_is_due = self._loop.call_soon(self._start)
+        return True
 
-    def submit_all(self, tickets: list[Ticket], rows: int) -> None:
-        """Run requests of so many rows together now, where nothing waits and a run is quick; else queue each.
-
-        One that finds no room is settled with `Overloaded`.
-        """
-        if self._at_once and self.is_idle and rows <= self.limits.rows and self._is_quick(rows):
-            self.used = self._loop.time()
-            self._run_here(tickets, rows)
-            return
-        for ticket in tickets:
-            try:
-                self.submit(ticket)
-            except Overloaded as error:
-                self._finish([ticket], error)
+    def _has_room(self, ticket: Ticket) -> bool:
+        queue = self._queue
+        return queue.rows + ticket.rows <= self._most_waiting and queue.bytes + ticket.size <= self.limits.queue_bytes
 
     async def infer(self, tensors: Tensors, rows: int, caller: object, deadline: float | None = None) -> Outputs:
         """Return the outputs of one request; raises `Overloaded`, `ModelRejectedInput` or `PredictionTimedOut`."""
@@ -155,18 +164,20 @@ class Lane:
                 ticket.timer.cancel()
         self._settle(batch, result)
 
-    def _make_room(self, ticket: Ticket) -> None:
-        queue, limits = self._queue, self.limits
-        refused = Overloaded("too many requests wait for this model", retry_after=1)
-        while queue and (
-            queue.rows + ticket.rows > self._most_waiting or queue.bytes + ticket.size > limits.queue_bytes
-        ):
+    def _make_room(self, ticket: Ticket) -> bool:
+        """Turn others away for a request, until it has room; tell whether it may have that.
+
+        An empty queue has room for whatever comes.
+        """
+        queue = self._queue
+        while queue and not self._has_room(ticket):
             greediest = queue.greediest()
             if queue.waiting(ticket.caller) + ticket.rows >= queue.waiting(greediest):
-                raise refused
+                return False
             dropped = queue.newest(greediest)
             queue.remove(dropped)
-            self._finish([dropped], refused)
+            self._finish([dropped], Overloaded())
+        return True
 
     def _start(self) -> None:
         self._start_is_due = None
@@ -201,7 +212,7 @@ class Lane:
     def _is_quick(self, rows: int) -> bool:
         return not self._runtime.traits.loops and self._floor + rows * self._slope <= INLINE_SECONDS
 
-    def _run_here(self, batch: list[Ticket], rows: int) -> None:
+    def _run_here(self, batch: Sequence[Ticket], rows: int) -> None:
         self._runs += 1
         started = None if self._runs % MEASURED else time.thread_time()
         try:
@@ -214,7 +225,7 @@ class Lane:
             self._learn(rows, busy, busy)
         self._finish(batch, outputs)
 
-    def _run_there(self, batch: list[Ticket], rows: int) -> None:
+    def _run_there(self, batch: Sequence[Ticket], rows: int) -> None:
         cancel = ort.RunOptions()
         active = (batch, cancel)
         self._active.append(active)
@@ -237,16 +248,16 @@ class Lane:
 
         running.add_done_callback(done)
 
-    def _timed(self, batch: list[Ticket], rows: int, cancel: ort.RunOptions) -> tuple[Outputs, float, float]:
+    def _timed(self, batch: Sequence[Ticket], rows: int, cancel: ort.RunOptions) -> tuple[Outputs, float, float]:
         started, begun = time.perf_counter(), time.thread_time()
         outputs = self._runtime.run(_joined(batch), rows, cancel)
         return outputs, time.thread_time() - begun, time.perf_counter() - started
 
-    def _time_out(self, batch: list[Ticket], cancel: ort.RunOptions) -> None:
+    def _time_out(self, batch: Sequence[Ticket], cancel: ort.RunOptions) -> None:
         cancel.terminate = True
         self._finish(batch, PredictionTimedOut(f"the model took longer than {self.limits.timeout:g} s"))
 
-    def _failed(self, batch: list[Ticket], error: Exception) -> None:
+    def _failed(self, batch: Sequence[Ticket], error: Exception) -> None:
         if len(batch) > 1:
             for ticket in batch:
                 if not ticket.gone:

@@ -9,7 +9,7 @@ turns while more do: a batch costs much the same whatever its size.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,7 +21,6 @@ from argosy.serving.grants import Grant
 from argosy.serving.heads import Head
 from argosy.serving.placement import AnyLane
 from argosy.serving.protocols.oip_form import InferForm
-from argosy.serving.queue import Ticket
 from argosy.serving.turnstile import LARGE_BYTES
 from argosy.signature.tensors import Batch
 
@@ -88,8 +87,11 @@ class Access:
 class Door:
     """Takes the requests for one model that is loaded here."""
 
-    def __init__(self, holds: Callable[[Access, float], bool], max_rows: int) -> None:
+    def __init__(
+        self, holds: Callable[[Access, float], bool], turn_away: Callable[[Sequence[Call]], None], max_rows: int
+    ) -> None:
         self._holds = holds
+        self._turn_away = turn_away
         self._max_rows = max_rows
         self._loop = asyncio.get_running_loop()
         self._accesses: list[Access] = []
@@ -133,7 +135,7 @@ class Door:
 
     def _let_in(self, accesses: list[Access]) -> None:
         now, rows = time.monotonic(), 0
-        calls: list[Ticket] = []
+        calls: list[Call] = []
         for access in accesses:
             visitors, access.visitors = access.visitors, []
             if not self._holds(access, now) or (standing := access.allowance.take_all(now, len(visitors))) is None:
@@ -155,4 +157,5 @@ class Door:
         if calls:
             lane = accesses[0].lane
             assert isinstance(lane, Lane)  # noqa: S101 - others have no door
-            lane.submit_all(calls, rows)
+            if refused := lane.submit_all(calls, rows):
+                self._turn_away(refused)

@@ -39,6 +39,9 @@ class Overloaded(Unavailable):
 
     type, title = "overloaded", "The model has too much to do"
 
+    def __init__(self, detail: str = "too many requests wait for this model", *, retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
 
 class QuotaExceeded(TooManyRequests):
     """What was bought for this period is used up."""

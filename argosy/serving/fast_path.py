@@ -6,10 +6,8 @@ moved) goes the long way, through the typed route, which decides and words the a
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
-
-from starlette.responses import Response
 
 from argosy.events.freshness import BELIEVED_SECONDS, Freshness
 from argosy.kit.errors import ArgosyError
@@ -19,7 +17,6 @@ from argosy.kit.rates import RateLimiter, TooManyRequests
 from argosy.kit.web.entrance import Authenticator, Credentials, Scheme
 from argosy.kit.web.guards import Hosts
 from argosy.kit.web.metrics import Metrics
-from argosy.kit.web.problems import problem
 from argosy.serving.allowance import Allowance
 from argosy.serving.answers import Call
 from argosy.serving.batching import Lane
@@ -28,6 +25,7 @@ from argosy.serving.errors import ModelCrashed, ModelRejectedInput, Overloaded, 
 from argosy.serving.grants import settling
 from argosy.serving.heads import INFER, PREDICT, Head
 from argosy.serving.protocols.oip_form import InferForm
+from argosy.serving.protocols.wording import Refusal, Wording
 from argosy.serving.service import ServingService, deadline
 from argosy.serving.turnstile import Turnstile
 from argosy.settings import Settings
@@ -72,6 +70,7 @@ class FastPath:
         self._learning: dict[Which, float] = {}
         self._looking: dict[Which, asyncio.Task[Access | None]] = {}
         self._doors: WeakKeyDictionary[Lane, Door] = WeakKeyDictionary()
+        self._wording = Wording()
 
     def find(self, head: Head) -> Access | None:
         """Return what is known of a request, fresh or not; when nothing is, it is looked up for the next one."""
@@ -126,16 +125,24 @@ class FastPath:
         if call.spent is not None:
             call.spent.give_back()
 
-    def refusal(self, access: Access, head: Head, call: Call, error: Exception) -> Response | None:
+    def turn_away(self, calls: Sequence[Call]) -> None:
+        """Tell calls that came together that there is no room for them."""
+        error = Overloaded()
+        self._serving.turned_away(calls, error)
+        for call in calls:
+            call.deliver(call, error)
+
+    def refusal(self, access: Access, head: Head, call: Call, error: Exception) -> Refusal | None:
         """Return the answer to a call that failed, as the long way would word it; None when it has to go that way."""
         if not isinstance(error, TOLD):
             return None
         if (recording := call.consumption.recording) is not None:
             given = Batch(dict(call.tensors), call.rows) if call.rows else None
             recording.refused(error.status, call.started, given, call.request_id)
-        self._serving.failed(call.consumption.principal, call.consumption.target, error)
+        if not call.failure_is_metered:
+            self._serving.failed(call.consumption.principal, call.consumption.target, error)
         self._metrics.requests.series("POST", access.route, error.status).observe(time.monotonic() - call.started)
-        return problem(error, head.url.partition("?")[0], call.request_id)
+        return self._wording.refusal(error, head.url.partition("?")[0])
 
     def _learn(self, head: Head) -> None:
         which, moment = (head.url, head.key, head.session_id), time.monotonic()
@@ -208,7 +215,7 @@ class FastPath:
     def _door(self, lane: Lane) -> Door:
         door = self._doors.get(lane)
         if door is None:
-            door = self._doors[lane] = Door(self.holds, self._max_rows)
+            door = self._doors[lane] = Door(self.holds, self.turn_away, self._max_rows)
         return door
 
 

@@ -63,7 +63,7 @@ class RemoteLane:
         if self._breaker.is_open:
             raise BackendUnavailable("the server that runs this model does not answer", retry_after=5)
         if self._rows + ticket.rows > self.limits.queue_rows and self._tasks:
-            raise Overloaded("too many requests wait for this model", retry_after=1)
+            raise Overloaded
         self._rows += ticket.rows
         self._tasks[ticket] = self._loop.create_task(self._answer(ticket, deadline))
 

@@ -218,6 +218,13 @@ class ServingService:
             product_id = target.grant.product_id
         self._meter.failed(principal, target.model_id, target.model, target.number, status, product_id)
 
+    def turned_away(self, calls: Sequence[Call], error: ArgosyError) -> None:
+        """Meter calls of versions that are nobody's product, to be told the same error, with one write."""
+        day = today()
+        self._meter.record_failures(b"".join([call.consumption.failure(day, error.status) for call in calls]))
+        for call in calls:
+            call.failure_is_metered = True
+
     async def lane(self, target: Target) -> AnyLane:
         """Return the queue of a version, loaded at first use; raises `ModelNotLoadable`."""
         return await self._placement.lane(target)

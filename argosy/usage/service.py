@@ -145,9 +145,12 @@ class Meter:
         self, principal: Principal, model_id: UUID, model: str, version: int, status: int, product_id: UUID | None
     ) -> None:
         """Note a call that a version did not answer, before the error leaves."""
-        entry = self.entry(principal, model_id, model, version, 0, Failure.of(status), product_id)
+        self.record_failures(self.entry(principal, model_id, model, version, 0, Failure.of(status), product_id))
+
+    def record_failures(self, entries: bytes) -> None:
+        """Note calls that were not answered, before their errors leave."""
         try:
-            self.record(entry)
+            self.record(entries)
         except OSError as error:
             # Whoever called is to be told what went wrong first, which is not this.
             log.warning("usage_error_uncounted", error=repr(error))

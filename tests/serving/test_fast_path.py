@@ -14,7 +14,6 @@ from sqlalchemy import event
 from argosy.app import create_app
 from argosy.kit.db.session import Database
 from argosy.serving.batching import Lane
-from argosy.serving.errors import Overloaded
 from argosy.settings import RatesSettings, Settings
 from tests.support.callers import Caller
 from tests.support.models import pushed, settled, sums, upload
@@ -116,10 +115,7 @@ async def test_a_full_queue_is_told_the_same_both_ways(
     await pushed(owner)
     await warmed(app, client, owner.key)
 
-    def full(*_: object) -> None:
-        raise Overloaded("too many requests wait for this model", retry_after=1)
-
-    monkeypatch.setattr(Lane, "submit", full)
+    monkeypatch.setattr(Lane, "_take_in", lambda *_: False)
     monkeypatch.setattr(Lane, "_is_quick", lambda *_: False)
     fast = await from_memory(app, lambda: call(client, owner.key))
     long = await owner.post("/models/owner/sizes/predict", json=BODY)

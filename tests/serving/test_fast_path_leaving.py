@@ -43,13 +43,13 @@ def scope_of(caller: Caller, content: bytes) -> dict[str, Any]:
 def held(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Ticket]:
     """What models are asked from now on: they are not run."""
     tickets: asyncio.Queue[Ticket] = asyncio.Queue()
-    submit = Lane.submit
+    take_in = Lane._take_in
 
-    def kept(lane: Lane, ticket: Ticket, deadline: float | None = None) -> None:
+    def kept(lane: Lane, ticket: Ticket) -> bool:
         tickets.put_nowait(ticket)
-        submit(lane, ticket, deadline)
+        return take_in(lane, ticket)
 
-    monkeypatch.setattr(Lane, "submit", kept)
+    monkeypatch.setattr(Lane, "_take_in", kept)
     monkeypatch.setattr(Lane, "_is_quick", lambda *_: False)
     monkeypatch.setattr(Lane, "_start", lambda _: None)
     return tickets

@@ -83,7 +83,7 @@ async def test_what_the_server_could_not_do_is_an_error(
     await pushed(owner, "sizes")
 
     async def full(*_: object, **__: object) -> None:
-        raise Overloaded("too many requests wait for this model", retry_after=1)
+        raise Overloaded
 
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a defect")

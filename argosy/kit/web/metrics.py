@@ -50,7 +50,11 @@ class Requests(Collector):
 
     def series(self, method: str, route: str, status: int | str) -> Series:
         """Return the series of a method, route and status."""
-        return self._series.setdefault((method, route, str(status)), Series())
+        labels = (method, route, str(status))
+        found = self._series.get(labels)
+        if found is None:
+            found = self._series[labels] = Series()
+        return found
 
     def collect(self) -> Iterator[Metric]:
         """Show them."""

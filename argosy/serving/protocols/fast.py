@@ -8,7 +8,6 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argosy.kit.rates import Standing
@@ -18,7 +17,6 @@ from argosy.serving.fast_path import FastPath
 from argosy.serving.heads import Head, read_head
 from argosy.serving.protocols.wire import (
     FIXED,
-    LIMITS,
     MOST_LENGTHS,
     SECURE,
     Field,
@@ -36,7 +34,6 @@ MOST_HEADS = 10_000
 MOST_TRIES = 4
 # The path, the query, and the fields of a head.
 Fields = tuple[Any, ...]
-COUNTED = {b"content-length", *LIMITS}
 
 
 class Way(Enum):
@@ -174,8 +171,8 @@ class FastPathMiddleware:
         refusal = self._fast.refusal(reply.access, reply.head, call, result)
         if refusal is None:
             return None
-        told = bytes(refusal.body)
-        return refusal.status_code, [*FIXED, *headers_of(refusal), *fields(call, len(told)), *secure], told
+        told = refusal.body(call.request_id)
+        return refusal.status, [*FIXED, *refusal.headers, *fields(call, len(told)), *secure], told
 
     async def _read(self, head: Head, first: Message, receive: Receive) -> tuple[list[Message], bytes]:
         """Return the messages of the body; not all of them when it comes too slowly, which the application will see.
@@ -201,11 +198,6 @@ def _fields_of(scope: Scope) -> Fields:
         return ()
     # Servers need not give the path as it came; that of a prediction holds nothing that is written another way.
     return (scope.get("raw_path") or scope["path"].encode(), scope["query_string"], *scope["headers"])
-
-
-def headers_of(refusal: Response) -> list[Field]:
-    """Return the fields of a refusal but its length."""
-    return [(name, value) for name, value in refusal.raw_headers if name not in COUNTED]
 
 
 def fields(call: Call, length: int) -> list[Field]:

@@ -83,11 +83,16 @@ class Wire:
 
     def answer(self, call: Call, body: bytes, defaults: Sequence[Field], *, secure: bool) -> bytes:
         """Return a call's answer, with the fields that the server gives to every one."""
+        beginning = JSON_START if call.spent is None and call.json_length is None else _start_of(call)
+        return self.whole(beginning, call, body, defaults, secure=secure)
+
+    def whole(self, beginning: bytes, call: Call, body: bytes, defaults: Sequence[Field], *, secure: bool) -> bytes:
+        """Return what a call is told, beginning with a status line and fields that are alike for many."""
         if call.standing is not self._standing:  # calls that came together share one
             self._standing, self._limits = call.standing, lines(limits(call.standing))
         return b"".join(
             (
-                JSON_START if call.spent is None and call.json_length is None else _start_of(call),
+                beginning,
                 self.defaults(defaults),
                 SECURE_LINE if secure else b"",
                 self._limits,
