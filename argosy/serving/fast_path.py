@@ -7,13 +7,14 @@ moved) goes the long way, through the typed route, which decides and words the a
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from argosy.events.freshness import BELIEVED_SECONDS, Freshness
 from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Scope
-from argosy.kit.rates import RateLimiter, TooManyRequests
+from argosy.kit.rates import RateLimiter, Standing, TooManyRequests
 from argosy.kit.web.entrance import Authenticator, Credentials, Scheme
 from argosy.kit.web.guards import Hosts
 from argosy.kit.web.metrics import Metrics
@@ -40,6 +41,7 @@ INFER_ROUTE = "/v2/models/{org}/{name}/infer"
 TOLD = (Overloaded, PredictionTimedOut, ModelRejectedInput, ModelCrashed, TooManyRequests)
 CAPACITY = 10_000
 PATIENCE_SECONDS = 1.0
+LIMITS = 100
 log = get_logger(__name__)
 
 
@@ -97,7 +99,7 @@ class FastPath:
             return standing
         consumption, timed, known_as = access.consumption, access.timed, head.request_id
         if not standing.admitted:
-            refusal = TooManyRequests("you send more requests than you may; wait", headers=standing.headers)
+            refusal = _too_many(standing.limit, standing.reset)
             call = Call.of(consumption, Batch({}, 0), now, answer, None, standing, timed, known_as)
             asyncio.get_running_loop().call_soon(answer, call, refusal)
             return call
@@ -217,6 +219,13 @@ class FastPath:
         if door is None:
             door = self._doors[lane] = Door(self.holds, self.turn_away, self._max_rows)
         return door
+
+
+@lru_cache(LIMITS)
+def _too_many(limit: int, reset: int) -> TooManyRequests:
+    """Return what those who have nothing left are told: the same one, so that it is worded once, and never raised."""
+    headers = Standing(admitted=False, limit=limit, remaining=0, reset=reset).headers
+    return TooManyRequests("you send more requests than you may; wait", headers=headers)
 
 
 def _form(signature: CompiledSignature, org: str | None, name: str, version: int) -> InferForm:
