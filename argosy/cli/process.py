@@ -76,6 +76,7 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         if self.started:
             memory.settle()
+            self._takers = [self._taker(one) for server in self.servers for one in server.sockets]
             self.announce()
 
     @property
@@ -89,13 +90,12 @@ class Server(uvicorn.Server):
         """Return the protocol of a new connection."""
         return self.protocol(self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop())
 
+    def _taker(self, listening: socket.socket) -> Taker:
+        own = socket.socket(fileno=os.dup(listening.fileno()))
+        return Taker(own, self.new_protocol, self.config.ssl, self.head_timeout)
+
     def announce(self) -> None:
         """Say where the server is."""
-        listening = [one for server in self.servers for one in server.sockets]
-        self._takers = [
-            Taker(socket.socket(fileno=os.dup(one.fileno())), self.new_protocol, self.config.ssl, self.head_timeout)
-            for one in listening
-        ]
         if self._app.state.grpc is not None:
             typer.echo(f"Argosy speaks gRPC at {self._app.state.grpc.address}")
         url = url_of(self.servers[0].sockets[0].getsockname(), is_secure=self.config.is_ssl)

@@ -187,9 +187,9 @@ def test_values_are_never_repeated() -> None:
 @pytest.mark.parametrize("row", [b"{}", b'{"a":1}', b"[]", b"0"])
 def test_a_mountain_of_mistakes_is_refused_in_little_time(row: bytes) -> None:
     wide = compiled(*(feature(f"f{number}") for number in range(1000)))
-    started = time.perf_counter()
+    started = time.thread_time()  # of the processor: what else the machine does says nothing about it
     refused = refusal(wide, b'{"rows":[' + b",".join([row] * 50_000) + b"]}", max_rows=50_000)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
     assert refused.errors[-1]["type"] == "too_many_errors"
 
 
