@@ -16,7 +16,7 @@ POLITE_SECONDS = 0.002
 # Out of file descriptors, mostly.
 TROUBLED_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
-MOST_IN_A_TURN = 32
+MOST_IN_A_TURN = 256  # 15 ms of work; under overload a turn takes 20 to 150 ms anyhow
 log = get_logger(__name__)
 
 

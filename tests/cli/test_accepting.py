@@ -16,11 +16,11 @@ import pytest
 import uvloop
 
 from argosy.cli import accepting
-from argosy.cli.accepting import MOST_IN_A_TURN, Taker
+from argosy.cli.accepting import Taker
 from argosy.cli.listening import listen
 from tests.support.servers import ServerProcess
 
-MANY = 5 * MOST_IN_A_TURN
+IN_A_TURN, TURNS = 32, 5
 SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 SMALL = 256
 
@@ -47,19 +47,23 @@ def connected(listener: socket.socket, stack: ExitStack, count: int) -> list[soc
     return [stack.enter_context(socket.create_connection(listener.getsockname(), 5)) for _ in range(count)]
 
 
-def test_all_that_wait_are_taken_within_a_few_turns(listener: socket.socket, run: Callable[..., None]) -> None:
+def test_all_that_wait_are_taken_within_a_few_turns(
+    listener: socket.socket, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "MOST_IN_A_TURN", IN_A_TURN)
+
     async def main() -> None:
         taker = Taker(listener, Greeter, None, 1.0)
         taker.take_all()
-        for _ in range(MANY // MOST_IN_A_TURN + 3):
+        for _ in range(TURNS + 3):
             await asyncio.sleep(0)
         taker.close()
         await taker.settle()
 
     with ExitStack() as stack:
-        clients = connected(listener, stack, MANY)
+        clients = connected(listener, stack, IN_A_TURN * TURNS)
         run(main())
-        assert [client.recv(5) for client in clients] == [b"hello"] * MANY
+        assert [client.recv(5) for client in clients] == [b"hello"] * len(clients)
 
 
 def test_a_client_that_says_no_hello_does_not_hold_up_the_end(
