@@ -168,6 +168,7 @@ def prove(folder: Path, models: int, requests: int) -> None:
     assert set(proof.seen) <= {*FORMS, "swapped", "crowd 200", "crowd 503", "crowd 504"}, proof.seen
     assert proof.seen["swapped"] > 2
     assert proof.seen["crowd 200"] > 0
+    assert proof.seen["crowd 503"] > 0, "it was crowded"
 
 
 def test_no_answer_is_wrong_and_none_fails_while_versions_are_swapped(tmp_path: Path) -> None:
