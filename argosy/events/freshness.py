@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
+from argosy.events.effects import CHANGED, HARMLESS, MODEL_CHANGED, model_signal, signals_of
 from argosy.events.repository import EventRepository
-from argosy.events.service import CHANGED, HARMLESS
 from argosy.kit.db.session import Database
 from argosy.kit.logs import get_logger
 
@@ -20,14 +20,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """Until when something is believed that was looked up after this was made."""
+    """Until when something is believed that was looked up after this was made; of one model, or of any."""
 
+    model: str | None
     stamp: int
     ends: float
 
 
 class Freshness:
-    """Keeps a stamp that differs as soon as anything that a kept answer may rest on has changed.
+    """Keeps stamps that differ as soon as anything that a kept answer may rest on has changed.
 
     A change made in this process counts from its commit; one made in another process, from when it tells of it (on this
     machine, or through Redis), from the next poll, or from the moment the database can no longer be asked.
@@ -35,21 +36,37 @@ class Freshness:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._elsewhere = 0
         self._seen: set[UUID] = set()
 
     @property
     def stamp(self) -> int:
         """Return what to keep beside an answer, read before it was looked up, and to compare later."""
-        return self._database.given(CHANGED) + self._elsewhere
+        return self.general + self.special(MODEL_CHANGED)
 
-    def belief(self) -> Belief:
-        """Return what to keep beside what is looked up now, and to ask `holds` about later."""
-        return Belief(self.stamp, time.monotonic() + BELIEVED_SECONDS)
+    @property
+    def general(self) -> int:
+        """Return the part of every stamp that tells of what is not of one model: both parts only grow."""
+        return self._database.given(CHANGED)
+
+    def special(self, signal: str) -> int:
+        """Return the part of a stamp that tells of one model, by its `model_signal`."""
+        return self._database.given(signal)
+
+    def stamp_of(self, signal: str) -> int:
+        """Return a stamp for what rests on one model, whatever changes of the others."""
+        return self.general + self.special(signal)
+
+    def belief(self, model: str | None = None) -> Belief:
+        """Return what to keep beside what is looked up now, and to ask `holds` about later; `model` as `org/name`."""
+        signal = None if model is None else model_signal(model)
+        return Belief(signal, self._stamp(signal), time.monotonic() + BELIEVED_SECONDS)
 
     def holds(self, belief: Belief) -> bool:
         """Tell whether nothing has changed since, and not for too long."""
-        return belief.stamp == self.stamp and time.monotonic() < belief.ends
+        return belief.stamp == self._stamp(belief.model) and time.monotonic() < belief.ends
+
+    def _stamp(self, signal: str | None) -> int:
+        return self.stamp if signal is None else self.stamp_of(signal)
 
     async def run(self) -> None:
         """Look for changes of other processes until cancelled."""
@@ -58,14 +75,14 @@ class Freshness:
                 await self.look()
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be believed meanwhile
                 log.warning("freshness_unknown", error=repr(error))
-                self._elsewhere += 1
+                self._database.give([CHANGED])
             await asyncio.sleep(POLL_SECONDS)
 
     async def look(self) -> None:
         """Look once."""
         since = UUID(int=int((time.time() - LATE_SECONDS) * 1000) << 80)
         async with self._database.read() as session:
-            found = set(await EventRepository(session).changes(since, HARMLESS))
-        if not found <= self._seen:
-            self._elsewhere += 1
-        self._seen = found
+            found = await EventRepository(session).changes(since, HARMLESS)
+        new = [found[event_id] for event_id in found.keys() - self._seen]
+        self._database.give({signal for kind, subject in new for signal in signals_of(kind, subject)})
+        self._seen = set(found)

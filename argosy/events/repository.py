@@ -22,10 +22,10 @@ class EventRepository(Repository[Event]):
         statement = select(Event).where(Event.next_attempt_at <= now()).order_by(Event.id).limit(limit)
         return (await self._session.scalars(statement)).all()
 
-    async def changes(self, since: UUID, harmless: Collection[str]) -> Sequence[UUID]:
-        """Return the ids of events made after an id, but for those of harmless kinds."""
-        statement = select(Event.id).where(Event.id > since, Event.kind.not_in(harmless))
-        return (await self._session.scalars(statement)).all()
+    async def changes(self, since: UUID, harmless: Collection[str]) -> dict[UUID, tuple[str, str]]:
+        """Return kind and subject of the events made after an id, but for those of harmless kinds."""
+        statement = select(Event.id, Event.kind, Event.subject).where(Event.id > since, Event.kind.not_in(harmless))
+        return {event_id: (kind, subject) for event_id, kind, subject in await self._session.execute(statement)}
 
     async def receive(self, event_id: UUID, consumer: str) -> bool:
         """Write a consumer's receipt; False when it has one already."""

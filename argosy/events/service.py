@@ -4,57 +4,12 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from argosy.events.effects import signals_of
 from argosy.events.models import Event
 from argosy.kit import context
 from argosy.kit.db.session import WriteSession
 
 SIGNAL = "events"
-CHANGED = "events.changed"
-# What changes nothing that was ever read: who may do what, and what answers. Every other kind does.
-HARMLESS = frozenset(
-    {
-        "account.code_requested",
-        "admin.user_read",
-        "admin.users_listed",
-        "api_key.created",
-        "article.created",
-        "article.deleted",
-        "article.published",
-        "article.restored",
-        "article.unpublished",
-        "article.updated",
-        "authorization.denied",
-        "authorization.granted",
-        "client.created",
-        "client.token_issued",
-        "mail.queued",
-        "member.invited",
-        "model.created",
-        "order.cancelled",
-        "order.failed",
-        "order.placed",
-        "order.unfulfillable",
-        "payment.cancelling",
-        "payment.failed",
-        "payment.mismatched",
-        "payment.processing",
-        "payment.refunded",
-        "payment.refunding",
-        "payment.requested",
-        "payment.succeeded",
-        "product.archived",
-        "product.created",
-        "product.deleted",
-        "product.priced",
-        "product.published",
-        "product.updated",
-        "sign_in.failed",
-        "sign_in.succeeded",
-        "signing_key.created",
-        "user.registered",
-        "version.created",
-    }
-)
 
 
 def record(
@@ -76,6 +31,6 @@ def record(
     )
     session.add(event)
     session.wake(SIGNAL)
-    if kind not in HARMLESS:
-        session.wake(CHANGED)
+    for name in signals_of(kind, subject):
+        session.wake(name)
     return event

@@ -61,6 +61,7 @@ class Access:
     form: InferForm | None  # of the inference protocol; None for the typed one
     route: str
     timed: Series
+    signal: str  # of changes of the model
     stamp: int
     ends: float
     grant: Grant | None  # what another organization's model is used by

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
+from argosy.events.effects import model_signal
 from argosy.events.freshness import BELIEVED_SECONDS, Freshness
 from argosy.kit.errors import ArgosyError
 from argosy.kit.logs import get_logger
@@ -85,7 +86,7 @@ class FastPath:
 
     def holds(self, access: Access, now: float) -> bool:
         """Tell whether what is known may be believed, at a time of the monotonic clock."""
-        return access.stamp == self.freshness.stamp and now < access.ends and not access.lane.closed
+        return access.stamp == self.freshness.stamp_of(access.signal) and now < access.ends and not access.lane.closed
 
     def submit(
         self, access: Access, head: Head, body: bytes, answer: Callable[[Call, bytes | Exception], None], now: float
@@ -186,7 +187,7 @@ class FastPath:
         return access
 
     async def _access(self, head: Head) -> Access | None:
-        stamp, ends = self.freshness.stamp, time.monotonic() + BELIEVED_SECONDS
+        general, ends = self.freshness.general, time.monotonic() + BELIEVED_SECONDS
         typed = PREDICT.fullmatch(head.url)
         parts = typed or INFER.fullmatch(head.url)
         assert parts is not None  # noqa: S101 - heads are made of what matches
@@ -197,6 +198,8 @@ class FastPath:
         if not principal.may(Scope.PREDICT):
             return None
         owner = org or principal.organization_slug
+        signal = model_signal(f"{owner}/{name}")
+        stamp = general + self.freshness.special(signal)
         target = await self._serving.resolve(
             principal, owner, name, int(number) if number else None, alias, head.session_id
         )
@@ -212,7 +215,7 @@ class FastPath:
         timed = self._metrics.requests.series("POST", route, 200)
         consumption = await self._serving.consumption(principal, target, signature)
         door = self._door(lane) if isinstance(lane, Lane) and target.grant is None else None
-        return Access(consumption, lane, allowance, form, route, timed, stamp, ends, target.grant, door)
+        return Access(consumption, lane, allowance, form, route, timed, signal, stamp, ends, target.grant, door)
 
     def _door(self, lane: Lane) -> Door:
         door = self._doors.get(lane)

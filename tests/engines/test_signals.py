@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from argosy.engines.signals import SharedSignals
-from argosy.events.service import CHANGED, record
+from argosy.events.effects import CHANGED
+from argosy.events.service import record
 from argosy.kit.db.session import Database
 from argosy.settings import DatabaseSettings
 from tests.support.redis import RedisServer, redis_server

@@ -187,6 +187,40 @@ async def test_a_model_that_is_closed_again_is_gone_for_others(
     assert (await call(client, stranger.key)).status_code == 404
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_changes_of_one_model_leaves_the_others_known(
+    app: FastAPI, client: httpx2.AsyncClient, owner: Caller
+) -> None:
+    await pushed(owner)
+    await pushed(owner)
+    await pushed(owner, "others")
+    await settle(app)  # the outbox is looked at, and finds what was made of both
+    infer = "/v2/models/sizes/infer"
+    tensor = {"inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP32", "data": [3.0, 4]}]}
+    await warmed(app, client, owner.key)
+    await warmed(app, client, owner.key, infer, tensor)
+
+    await owner.put("/models/owner/others/aliases/live", json={"version": 1})
+    await owner.patch("/models/owner/others", json={"visibility": "public"})
+    await owner.put("/models/owner/others/deployment", json={"traffic": [{"alias": "live", "weight": 1}]})
+    await settle(app)
+    with statements(app) as noted:
+        assert (await call(client, owner.key)).status_code == 200
+        assert (await call(client, owner.key, tensor, infer)).status_code == 200
+    assert noted == []
+
+    await owner.put("/models/owner/sizes/aliases/live", json={"version": 2})
+    with statements(app) as noted:
+        assert (await call(client, owner.key)).json()["version"] == 2
+        assert (await call(client, owner.key, tensor, infer)).json()["model_version"] == "2"
+    assert noted
+
+
+async def settle(app: FastAPI) -> None:
+    """Have the outbox looked at now, and not for a while."""
+    await app.state.fast.freshness.look()
+
+
 @pytest.fixture
 async def elsewhere(app: FastAPI, settings: Settings) -> AsyncIterator[tuple[FastAPI, httpx2.AsyncClient]]:
     """Another server on the same database."""
@@ -204,6 +238,11 @@ async def test_another_process_learns_of_it_within_two_seconds(
     await pushed(owner)
     other, http = elsewhere
     await warmed(other, http, owner.key)
+    await pushed(owner)
+    await warmed(other, http, owner.key)
+    await owner.put("/models/owner/sizes/aliases/live", json={"version": 2})
+    await asyncio.sleep(2)
+    assert (await call(http, owner.key)).json()["version"] == 2
     await owner.delete(f"/organizations/owner/api-keys/{owner.key_id}")
     await asyncio.sleep(2)
     assert (await call(http, owner.key)).status_code == 401

@@ -175,7 +175,7 @@ class Database:
 
     def given(self, name: str) -> int:
         """Return how many transactions have committed that called `wake(name)`."""
-        return self._given[name]
+        return self._given.get(name, 0)
 
     def give(self, names: Collection[str]) -> None:
         """Give signals, as after a commit; of another process, when it has told of its own."""

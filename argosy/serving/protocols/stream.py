@@ -16,6 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
+from argosy.events.effects import model_signal
+from argosy.events.freshness import Freshness
 from argosy.kit.errors import ArgosyError, ContentTooLarge
 from argosy.kit.logs import get_logger
 from argosy.kit.principal import Principal, Scope
@@ -97,7 +99,9 @@ class PredictionStream:
         self._signature = signature
         self._alias = alias
         self._exhausted: QuotaExceeded | None = None
-        self._stamp: int = request.app.state.fast.freshness.stamp
+        self._freshness: Freshness = request.app.state.fast.freshness
+        self._signal = model_signal(target.model)
+        self._stamp = self._freshness.stamp_of(self._signal)
         self._rows = 0
         self._failed = 0
 
@@ -124,7 +128,7 @@ class PredictionStream:
     async def _admit(self, rows: int) -> None:
         """Look at the caller again when anything has changed; wait while there are more rows than the limit allows."""
         state = self._request.app.state
-        if self._stamp != (stamp := state.fast.freshness.stamp):
+        if self._stamp != (stamp := self._freshness.stamp_of(self._signal)):
             principal = await identified(self._request)
             require_scope(principal, Scope.PREDICT)
             org, _, model = self._target.model.partition("/")

@@ -81,13 +81,13 @@ class Access:
         return known is not None and self._freshness.holds(known.belief)
 
     async def _look(self) -> Known:
-        belief = self._freshness.belief()
+        asked = self._asked
+        belief = self._freshness.belief(f"{asked.org}/{asked.name}")
         entrance: Entrance = self._state.entrance
         principal = await entrance.identify(self._credentials)
         context.identify(principal)
         require_scope(principal, Scope.PREDICT)
         serving: ServingService = self._state.serving
-        asked = self._asked
         target = await serving.resolve(principal, asked.org, asked.name, asked.version, asked.alias)
         return Known(principal, target, belief)
 
