@@ -49,6 +49,7 @@ class Result(BaseModel, ser_json_inf_nan="constants"):
     p50: float
     p99: float
     cpu_seconds: float
+    stolen: float  # share of the processor time wanted on this machine that its hypervisor gave others
     answers: dict[int, Base64Bytes]
     refused_p99: float = float("nan")
     sent: int = 0
@@ -217,7 +218,8 @@ async def run(spec: Spec) -> Result:
         load.connect(index)
     pacing = asyncio.create_task(load.pace(spec.rate)) if spec.rate is not None else None
     await asyncio.sleep(spec.warm_up)
-    before, load.tally, started = processes.cpu_seconds(spec.server), Tally(), time.perf_counter()
+    before, machine = processes.cpu_seconds(spec.server), processes.wanted_and_stolen()
+    load.tally, started = Tally(), time.perf_counter()
     try:
         async with asyncio.timeout(spec.seconds):
             await load.stopped.wait()
@@ -226,10 +228,11 @@ async def run(spec: Spec) -> Result:
     if pacing is not None:
         await pacing
     seconds, tally, load.tally = time.perf_counter() - started, load.tally, Tally()
-    return _result(tally, seconds, processes.cpu_seconds(spec.server) - before)
+    wanted, stolen = (now - then for now, then in zip(processes.wanted_and_stolen(), machine, strict=True))
+    return _result(tally, seconds, processes.cpu_seconds(spec.server) - before, stolen / max(wanted, 1))
 
 
-def _result(tally: Tally, seconds: float, cpu_seconds: float) -> Result:
+def _result(tally: Tally, seconds: float, cpu_seconds: float, stolen: float) -> Result:
     times = sorted(tally.latencies)
     return Result.model_construct(
         seconds=seconds,
@@ -239,6 +242,7 @@ def _result(tally: Tally, seconds: float, cpu_seconds: float) -> Result:
         p50=percentile(times, 0.5) * 1000,
         p99=percentile(times, 0.99) * 1000,
         cpu_seconds=cpu_seconds,
+        stolen=stolen,
         answers={index: body_of(answer) for index, answer in tally.answers.items()},
         refused_p99=percentile(sorted(tally.refusals), 0.99) * 1000,
         sent=tally.sent,

@@ -12,10 +12,15 @@ from bench.workloads import WrongAnswer
 
 WARM_UP_SECONDS = 2.0  # by then TCP has opened the windows of new connections for large bodies
 SPARE_SECONDS = 60
+MOST_STOLEN = 0.02
+MOST_TRIES = 3
 
 
 class Measurement(BaseModel):
-    """What a server did under one load; milliseconds, seconds and megabytes."""
+    """What a server did under one load; milliseconds, seconds and megabytes.
+
+    `stolen` is the share of the processor time wanted meanwhile that the hypervisor gave others: the machine's noise.
+    """
 
     peer: str
     mode: str
@@ -27,6 +32,7 @@ class Measurement(BaseModel):
     cpu_ms: float
     memory_mb: float
     start_seconds: float
+    stolen: float
     refused: int
     broken: int
 
@@ -60,6 +66,14 @@ def drive(
     return result
 
 
+def calmest(server: Server, concurrency: int, seconds: float) -> Measurement:
+    """Measure; again while the hypervisor disturbs it, and return the measurement that it disturbed least."""
+    found = [measure(server, concurrency, seconds)]
+    while found[-1].stolen > MOST_STOLEN and len(found) < MOST_TRIES:
+        found.append(measure(server, concurrency, seconds))
+    return min(found, key=lambda one: one.stolen)
+
+
 def measure(server: Server, concurrency: int, seconds: float) -> Measurement:
     """Put a load on a server and return its figures."""
     result = drive(server, concurrency, seconds)
@@ -74,6 +88,7 @@ def measure(server: Server, concurrency: int, seconds: float) -> Measurement:
         cpu_ms=result.cpu_ms,
         memory_mb=processes.memory_bytes(server.pid) / 2**20,
         start_seconds=server.start_seconds,
+        stolen=result.stolen,
         refused=sum(result.refused.values()),
         broken=result.broken,
     )

@@ -33,6 +33,15 @@ def cpu_seconds(root: int) -> float:
     return sum(ticks) / TICKS
 
 
+def wanted_and_stolen() -> tuple[int, int]:
+    """Return for how long the processors were wanted by anybody here, and how much of that the hypervisor gave others.
+
+    In ticks since the machine started; `steal` of proc(5).
+    """
+    user, nice, system, _, _, irq, softirq, stolen, *_ = map(int, (PROC / "stat").read_text().split()[1:11])
+    return user + nice + system + irq + softirq + stolen, stolen
+
+
 def memory_bytes(root: int) -> int:
     """Return the memory of the tree; what its processes share counts once."""
     return sum(_proportional_bytes(pid) for pid in tree(root))

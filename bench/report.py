@@ -4,12 +4,14 @@ import json
 import math
 import os
 import platform
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.endurance import Overload, Soak
+from bench.measuring import Measurement
 from bench.rounds import Outcome, Plan
 from bench.summary import best_modes, medians, mode_ratios, ratios
 
@@ -70,6 +72,7 @@ class Report:
         """Return the tables."""
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         head = f"{machine()}. {versions}. Medians of {self.plan.rounds} rounds of {self.plan.seconds:g} s."
+        head += f" {noise(self.outcome.measurements)}"
         return (
             "\n\n".join(
                 [
@@ -146,6 +149,15 @@ def _finite(content: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(content, list):
         return [_finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def noise(measurements: Sequence[Measurement]) -> str:
+    """Say how much of the processor time the hypervisor gave others meanwhile."""
+    stolen = [one.stolen for one in measurements]
+    if not stolen:
+        return ""
+    median, most = statistics.median(stolen), max(stolen)
+    return f"The hypervisor gave others {median:.1%} of the processor time (median), at most {most:.1%}."
 
 
 def machine() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import SubprocessError
 
-from bench.measuring import Measurement, measure
+from bench.measuring import Measurement, calmest
 from bench.peers.base import Peer, Unavailable
 from bench.servers import running
 from bench.workloads import Case, Workload, WrongAnswer, prepare
@@ -67,9 +67,10 @@ def _take_turn(contender: Contender, case: Case, plan: Plan, outcome: Outcome) -
     try:
         with running(peer, mode, case) as server:
             for concurrency in plan.concurrency:
-                measured = measure(server, concurrency, plan.seconds)
+                measured = calmest(server, concurrency, plan.seconds)
                 outcome.measurements.append(measured)
                 figures = f"{measured.rate:10.0f}/s {measured.p99:10.2f} ms {measured.cpu_ms:8.3f} ms CPU"
+                figures += f" {measured.stolen:6.1%} stolen"
                 say(f"  {peer.name + ', ' + mode:32}{concurrency:4}{figures}")
     except (Unavailable, WrongAnswer, SubprocessError, OSError) as error:
         outcome.missing[place] = str(error)
