@@ -22,7 +22,7 @@ log = get_logger(__name__)
 class Belief:
     """Until when something is believed that was looked up after this was made; of one model, or of any."""
 
-    model: str | None
+    signal: str | None  # of the model
     stamp: int
     ends: float
 
@@ -63,7 +63,7 @@ class Freshness:
 
     def holds(self, belief: Belief) -> bool:
         """Tell whether nothing has changed since, and not for too long."""
-        return belief.stamp == self._stamp(belief.model) and time.monotonic() < belief.ends
+        return belief.stamp == self._stamp(belief.signal) and time.monotonic() < belief.ends
 
     def _stamp(self, signal: str | None) -> int:
         return self.stamp if signal is None else self.stamp_of(signal)
