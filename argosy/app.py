@@ -111,7 +111,6 @@ from argosy.usage.service import Meter
 UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
 QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 STREAMS = re.compile(r"/api/v1/models/[^/]+/[^/]+/predict/stream")
-DISPATCH_POLL = 1.0
 # A server that has just started has more urgent things to do.
 MAINTENANCE_AFTER = 5.0
 MAINTENANCE_INTERVAL = 300.0
@@ -288,7 +287,7 @@ def _wire(app: FastAPI, settings: Settings, crew: Crew | None) -> None:
     consumers += payment_consumers(state)
     state.fast = FastPath(freshness, state.serving, state.authenticator, state.rates, state.metrics, settings)
     state.denied = Denials(state.database, state.rates).note
-    state.dispatcher = Dispatcher(state.database, consumers, poll=DISPATCH_POLL)
+    state.dispatcher = Dispatcher(state.database, consumers)
 
 
 def _wire_identity(app: FastAPI, settings: Settings) -> None:
@@ -329,7 +328,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(state.serving.close)
         stack.callback(state.embeddings.close)
         stack.callback(state.images.close)
-        own = (state.meter, state.recorder, state.serving.mirror, state.activity, state.fast.freshness, state.grants)
+        fresh = (state.database.pulse, state.fast.freshness)
+        own = (*fresh, state.meter, state.recorder, state.serving.mirror, state.activity, state.grants)
         # What one process of the machine does for all.
         expiry, maintenance = Expiry(state.database).run, partial(_maintain, app)
         shared = (state.dispatcher.run, state.worker.run, expiry, maintenance, *(one.run for one in state.payments))

@@ -70,6 +70,9 @@ class DatabaseSettings(BaseModel):
     )
     pool_size: int = Field(10, gt=0, description="Connections kept open by one process.")
     timeout: Seconds = Field(5.0, description="Seconds to wait for a lock or a connection before answering 503.")
+    poll: Seconds = Field(
+        1.0, le=10, description="Seconds between looks for what other processes did, or time has made due."
+    )
     migrate: bool = Field(True, description="Bring the schema up to date at start; otherwise run `argosy db upgrade`.")
 
     @field_validator("url")
@@ -269,7 +272,6 @@ class JobsSettings(BaseModel):
 
     concurrency: int = Field(1, gt=0, description="Jobs run at once.")
     lease: Seconds = Field(30.0, description="Seconds without a heartbeat after which a job is taken over.")
-    poll: Seconds = Field(1.0, description="Seconds between looks at the queue when nothing wakes the worker.")
     explanation_runs: int = Field(
         2_000_000, gt=0, description="Rows a model may be run on for one explanation: rows x samples x features."
     )

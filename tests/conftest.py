@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from argosy.app import Application, configure, unconfigured
+from argosy.kit.db.session import Database
 from argosy.registry.sandbox import Sandbox
 from argosy.settings import Settings
 from tests.support.callers import Caller
@@ -75,6 +76,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return make_settings(tmp_path / "data", database_url)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database alone."""
+    opened = Database(settings.database_url, settings.database)
+    yield opened
+    await opened.dispose()
 
 
 @pytest.fixture(scope="session")

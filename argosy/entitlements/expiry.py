@@ -1,7 +1,5 @@
 """Writing down what has expired. Nobody is let in from the very end on; this tells of it, and keeps the lists right."""
 
-import asyncio
-
 from argosy.entitlements.granting import Granting
 from argosy.entitlements.repository import EntitlementRepository
 from argosy.entitlements.states import EntitlementStatus
@@ -9,7 +7,7 @@ from argosy.kit.clock import now
 from argosy.kit.db.session import Database
 from argosy.kit.logs import get_logger
 
-LOOK_SECONDS = 1.0
+SIGNAL = "entitlements.ended"
 BATCH = 100
 log = get_logger(__name__)
 
@@ -22,13 +20,16 @@ class Expiry:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                while await self.expire() == BATCH:
-                    pass
-            except Exception:
-                log.exception("expiry_failed")
-            await asyncio.sleep(LOOK_SECONDS)
+        signal = self._database.signal(SIGNAL)
+        with self._database.pulse.watch(SIGNAL, EntitlementRepository.has_ended):
+            while True:
+                signal.clear()
+                try:
+                    while await self.expire() == BATCH:
+                        pass
+                except Exception:
+                    log.exception("expiry_failed")
+                await signal.wait()
 
     async def expire(self) -> int:
         """Write down one batch; return how many it had."""

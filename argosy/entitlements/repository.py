@@ -42,7 +42,12 @@ class EntitlementRepository(TenantRepository[Entitlement]):
 
     async def any_ended(self, moment: datetime) -> bool:
         """Tell whether anything is over that is not known to be; for the system."""
-        return bool(await self._session.scalar(select(exists().where(_over(moment)))))
+        return bool(await self._session.scalar(select(self.has_ended(moment))))
+
+    @staticmethod
+    def has_ended(moment: datetime) -> ColumnElement[bool]:
+        """Whether anything is over that is not known to be."""
+        return exists().where(_over(moment))
 
     async def ended(self, moment: datetime, limit: int) -> Sequence[Entitlement]:
         """Return what is over and is not known to be; for the system."""

@@ -5,9 +5,7 @@ receipt are passed over. A courier acts outside the database, so no transaction 
 a crash between the two makes it act again.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -62,24 +60,22 @@ class Courier:
 class Dispatcher:
     """The loop that empties the outbox."""
 
-    def __init__(self, database: Database, consumers: tuple[Consumer | Courier, ...], *, poll: float) -> None:
+    def __init__(self, database: Database, consumers: tuple[Consumer | Courier, ...]) -> None:
         self._database = database
         self._consumers = consumers
-        self._poll = poll
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
         signal = self._database.signal(SIGNAL)
-        while True:
-            signal.clear()
-            try:
-                while await self.dispatch_due() == BATCH:
-                    pass
-            except Exception:
-                log.exception("dispatch_failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll):
-                    await signal.wait()
+        with self._database.pulse.watch(SIGNAL, EventRepository.has_due):
+            while True:
+                signal.clear()
+                try:
+                    while await self.dispatch_due() == BATCH:
+                        pass
+                except Exception:
+                    log.exception("dispatch_failed")
+                await signal.wait()
 
     async def dispatch_due(self) -> int:
         """Dispatch one batch; return how many events it had."""

@@ -2,15 +2,19 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy import ColumnElement
 
 from argosy.events.effects import CHANGED, HARMLESS, MODEL_CHANGED, model_signal, signals_of
 from argosy.events.repository import EventRepository
 from argosy.kit.db.session import Database
 from argosy.kit.logs import get_logger
 
-POLL_SECONDS = 1.0
+LOOK = "events.look"
 # Ids are ordered by when they were made, not committed: a transaction may come to light this much later.
 LATE_SECONDS = 15.0
 # A credential can also run out, which is no event.
@@ -36,6 +40,7 @@ class Freshness:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._since = _lately()
         self._seen: set[UUID] = set()
 
     @property
@@ -70,19 +75,32 @@ class Freshness:
 
     async def run(self) -> None:
         """Look for changes of other processes until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be believed meanwhile
-                log.warning("freshness_unknown", error=repr(error))
-                self._database.give([CHANGED])
-            await asyncio.sleep(POLL_SECONDS)
+        signal = self._database.signal(LOOK)
+        with self._database.pulse.watch(LOOK, self._has_news):
+            while True:
+                signal.clear()
+                try:
+                    await self.look()
+                except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be believed meanwhile
+                    log.warning("freshness_unknown", error=repr(error))
+                    self._database.give([CHANGED])
+                with suppress(TimeoutError):  # what has been seen is forgotten after a while
+                    async with asyncio.timeout(LATE_SECONDS):
+                        await signal.wait()
+
+    def _has_news(self, _: datetime) -> ColumnElement[bool]:
+        return EventRepository.has_other_changes(self._since, HARMLESS, len(self._seen))
 
     async def look(self) -> None:
         """Look once."""
-        since = UUID(int=int((time.time() - LATE_SECONDS) * 1000) << 80)
+        since = _lately()
         async with self._database.read() as session:
             found = await EventRepository(session).changes(since, HARMLESS)
         new = [found[event_id] for event_id in found.keys() - self._seen]
         self._database.give({signal for kind, subject in new for signal in signals_of(kind, subject)})
-        self._seen = set(found)
+        self._since, self._seen = since, set(found)
+
+
+def _lately() -> UUID:
+    """Return the id before those of what may have come to light since the last look."""
+    return UUID(int=int((time.time() - LATE_SECONDS) * 1000) << 80)

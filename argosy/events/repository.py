@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Table, exists, select, update
+from sqlalchemy import ColumnElement, Table, exists, func, select, update
 
 from argosy.events.models import Delivery, Event
 from argosy.kit.clock import now
@@ -22,10 +22,20 @@ class EventRepository(Repository[Event]):
         statement = select(Event).where(Event.next_attempt_at <= now()).order_by(Event.id).limit(limit)
         return (await self._session.scalars(statement)).all()
 
+    @staticmethod
+    def has_due(moment: datetime) -> ColumnElement[bool]:
+        """Whether there are undelivered events whose time has come."""
+        return exists().where(Event.next_attempt_at <= moment)
+
     async def changes(self, since: UUID, harmless: Collection[str]) -> dict[UUID, tuple[str, str]]:
         """Return kind and subject of the events made after an id, but for those of harmless kinds."""
-        statement = select(Event.id, Event.kind, Event.subject).where(Event.id > since, Event.kind.not_in(harmless))
+        statement = select(Event.id, Event.kind, Event.subject).where(_is_change(since, harmless))
         return {event_id: (kind, subject) for event_id, kind, subject in await self._session.execute(statement)}
+
+    @staticmethod
+    def has_other_changes(since: UUID, harmless: Collection[str], known: int) -> ColumnElement[bool]:
+        """Whether `changes` would have more now, or fewer, than the number that it had."""
+        return select(func.count()).where(_is_change(since, harmless)).scalar_subquery() != known
 
     async def receive(self, event_id: UUID, consumer: str) -> bool:
         """Write a consumer's receipt; False when it has one already."""
@@ -52,3 +62,7 @@ class EventRepository(Repository[Event]):
         """Try an event again later."""
         values = {"attempts": Event.attempts + 1, "next_attempt_at": until}
         await self._session.execute(update(Event).where(Event.id == event_id).values(values))
+
+
+def _is_change(since: UUID, harmless: Collection[str]) -> ColumnElement[bool]:
+    return (Event.id > since) & Event.kind.not_in(harmless)

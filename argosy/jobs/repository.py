@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Update, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, delete, exists, or_, select, update
 
 from argosy.jobs.models import ContentRole, Job, JobContent, JobStatus
 from argosy.kit.clock import now
@@ -22,7 +22,12 @@ class JobRepository(TenantRepository[Job]):
 
     async def any_due(self, kinds: Sequence[str]) -> bool:
         """Tell whether there is a job to take, without the cost of a write transaction."""
-        return await self._session.scalar(select(Job.id).where(_due(now()), Job.kind.in_(kinds)).limit(1)) is not None
+        return bool(await self._session.scalar(select(self.has_due(kinds, now()))))
+
+    @staticmethod
+    def has_due(kinds: Sequence[str], moment: datetime) -> ColumnElement[bool]:
+        """Whether there is a job to take at a moment."""
+        return exists().where(_due(moment), Job.kind.in_(kinds))
 
     async def claim(self, worker: str, lease: timedelta, kinds: Sequence[str]) -> UUID | None:
         """Take the next job that is due, or whose worker has let its lease run out; return its id."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from argosy.events.service import record
@@ -106,6 +107,11 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; a job cut off by the end of the process is taken up at the next start."""
         await self._release_dead()
+        pulse = self._database.pulse
+        with pulse.watch(SIGNAL, partial(JobRepository.has_due, list(self._handlers))):
+            await self._work()
+
+    async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             shared = [kind for kind, handler in self._handlers.items() if not handler.apart]
             alone = [[kind] for kind, handler in self._handlers.items() if handler.apart]
@@ -121,9 +127,7 @@ class Worker:
                     pass
             except Exception:
                 log.exception("worker_failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.poll):
-                    await signal.wait()
+            await signal.wait()
 
     async def run_one(self, kinds: Sequence[str] | None = None) -> bool:
         """Run the next due job, of some kinds or of all, if there is one."""

@@ -70,10 +70,10 @@ async def _do_all(
     while True:
         async with database.read() as session:
             due = await agenda(session).due(AT_ONCE)
+            if not due:
+                return await agenda(session).next_due()
         async with asyncio.TaskGroup() as group:
             for key in due:
                 group.create_task(one(key))
         if len(due) < AT_ONCE:
-            break
-    async with database.read() as session:
-        return await agenda(session).next_due()
+            return now()

@@ -182,7 +182,7 @@ async def test_writers_at_once_make_one_chain(app: FastAPI, owner: Caller) -> No
     made = await asyncio.gather(*(owner.post("/organizations/owner/api-keys", json=body) for _ in range(20)))
     assert {answer.status_code for answer in made} == {201}
     consumer = Consumer("audit.append", EVERY, append)
-    others = [Dispatcher(app.state.database, (consumer,), poll=1) for _ in range(2)]
+    others = [Dispatcher(app.state.database, (consumer,)) for _ in range(2)]
     await asyncio.gather(*(other.dispatch_due() for other in others))
     await idle(app)
     verified = (await owner.get(f"{LOG}/verify")).json()

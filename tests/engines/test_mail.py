@@ -138,7 +138,7 @@ async def test_a_posted_mail_is_kept_sealed_and_sent_until_it_is_taken(settings:
     database, keys = Database(settings.database_url, settings.database), KeyRing(b"k" * 32)
     mailer = Flaky(failures=1)
     postman = Postman(mailer, keys)
-    dispatcher = Dispatcher(database, (Courier("mail", MAIL_QUEUED, postman.deliver),), poll=1)
+    dispatcher = Dispatcher(database, (Courier("mail", MAIL_QUEUED, postman.deliver),))
     with pytest.raises(RuntimeError):
         async with database.write() as session:
             Postbox(session, keys).post("ada@example.org", "never", "never")

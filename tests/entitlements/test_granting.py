@@ -44,7 +44,7 @@ async def test_a_payment_that_is_told_again_and_to_two_grants_once(
             if forgotten:
                 await session.execute(delete(Delivery).where(Delivery.event_id.in_(paid)))
             await session.execute(update(Event).where(Event.id.in_(paid)).values(next_attempt_at=now()))
-        await asyncio.gather(*(Dispatcher(database, consumers, poll=1).dispatch_due() for _ in range(2)))
+        await asyncio.gather(*(Dispatcher(database, consumers).dispatch_due() for _ in range(2)))
 
     await again(forgotten=False)
     await again(forgotten=True)
@@ -59,7 +59,7 @@ async def test_two_dispatchers_grant_an_order_once(app: FastAPI, owner: Caller, 
     order = (await stranger.post("/orders", json={"items": items})).json()
     consumers = (Consumer("entitlements.grant", ORDER_PAID, grant_order),)
     await move(app, order["id"], OrderStatus.PAID)
-    await asyncio.gather(*(Dispatcher(app.state.database, consumers, poll=1).dispatch_due() for _ in range(2)))
+    await asyncio.gather(*(Dispatcher(app.state.database, consumers).dispatch_due() for _ in range(2)))
     assert (await stranger.get(f"/orders/{order['id']}")).json()["status"] == "fulfilled"
     assert (await stranger.get("/entitlements")).json()["total"] == 2
 

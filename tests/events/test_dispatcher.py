@@ -1,7 +1,5 @@
 """The outbox: committed events reach every consumer at least once, and take effect once."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import select
 
@@ -9,14 +7,6 @@ from argosy.events.dispatcher import Consumer, Dispatcher
 from argosy.events.models import Event
 from argosy.events.service import record
 from argosy.kit.db.session import Database, WriteSession
-from argosy.settings import Settings
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = Database(settings.database_url, settings.database)
-    yield opened
-    await opened.dispose()
 
 
 class Recorder:
@@ -45,7 +35,7 @@ async def due(database: Database) -> int:
 
 async def test_events_arrive_in_order_and_once(database: Database) -> None:
     recorder = Recorder()
-    dispatcher = Dispatcher(database, (Consumer("test", "thing.happened", recorder.handle),), poll=1)
+    dispatcher = Dispatcher(database, (Consumer("test", "thing.happened", recorder.handle),))
     await emit(database, "a", "b", "c")
     await dispatcher.dispatch_due()
     await dispatcher.dispatch_due()
@@ -59,14 +49,14 @@ async def test_what_is_rolled_back_is_never_told(database: Database) -> None:
         async with database.write() as session:
             record(session, "thing.happened", "ghost")
             raise RuntimeError
-    await Dispatcher(database, (Consumer("test", "thing.happened", recorder.handle),), poll=1).dispatch_due()
+    await Dispatcher(database, (Consumer("test", "thing.happened", recorder.handle),)).dispatch_due()
     assert recorder.seen == []
 
 
 async def test_a_failing_consumer_is_tried_again_and_the_other_is_not_told_twice(database: Database) -> None:
     good, bad = Recorder(), Recorder(failures=1)
     consumers = (Consumer("good", "thing.happened", good.handle), Consumer("bad", "thing.happened", bad.handle))
-    dispatcher = Dispatcher(database, consumers, poll=1)
+    dispatcher = Dispatcher(database, consumers)
     await emit(database, "a")
     await dispatcher.dispatch_due()
     assert (good.seen, bad.seen) == (["a"], [])
@@ -84,5 +74,5 @@ async def test_two_dispatchers_deliver_once(database: Database) -> None:
     recorder = Recorder()
     consumers = (Consumer("test", "thing.happened", recorder.handle),)
     await emit(database, *"abcdefgh")
-    await asyncio.gather(*(Dispatcher(database, consumers, poll=1).dispatch_due() for _ in range(2)))
+    await asyncio.gather(*(Dispatcher(database, consumers).dispatch_due() for _ in range(2)))
     assert sorted(recorder.seen) == list("abcdefgh")

@@ -28,7 +28,7 @@ BACKGROUND = [{"width": 1.0, "height": 0.5}, {"width": 2.0, "height": 0.0}, {"wi
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"jobs": JobsSettings(poll=0.05, explanation_runs=100_000_000)})
+    return settings.model_copy(update={"jobs": JobsSettings(explanation_runs=100_000_000)})
 
 
 async def ask(caller: Caller, model: str = "sizes", **fields: Any) -> httpx2.Response:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,13 +17,6 @@ from argosy.kit.clock import now
 from argosy.kit.db.session import Database, WriteSession
 from argosy.organizations.models import Organization
 from argosy.settings import JobsSettings, Settings
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = Database(settings.database_url, settings.database)
-    yield opened
-    await opened.dispose()
 
 
 @pytest.fixture
@@ -44,6 +36,7 @@ class Counter:
         self.failure = failure
         self.runs = 0
         self.effects = 0
+        self.effective = asyncio.Event()
         self.told: list[str] = []
 
     async def run(self, run: JobRun) -> None:
@@ -55,12 +48,13 @@ class Counter:
             raise RuntimeError("crash")
         async with run.finish():
             self.effects += 1
+        self.effective.set()
 
     async def failed(self, _session: WriteSession, _run: JobRun, reason: str) -> None:
         self.told.append(reason)
 
     def worker(self, database: Database) -> Worker:
-        return Worker(database, {"count": JobHandler(self.run, self.failed)}, JobsSettings(poll=0.05))
+        return Worker(database, {"count": JobHandler(self.run, self.failed)}, JobsSettings())
 
 
 async def enqueue(database: Database, organization: UUID) -> UUID:
@@ -128,12 +122,25 @@ async def test_a_job_of_a_dead_worker_is_taken_over(database: Database, organiza
     worker = counter.worker(database)
     assert not await worker.run_one()
     running = asyncio.create_task(worker.run())
-    for _ in range(100):
-        await asyncio.sleep(0.05)
-        if counter.effects:
-            break
+    async with asyncio.timeout(10):
+        await counter.effective.wait()
     running.cancel()
     assert (counter.effects, (await job(database, job_id)).attempts) == (1, 2)
+
+
+async def test_a_job_that_another_process_queued_is_found(
+    database: Database, settings: Settings, organization: UUID
+) -> None:
+    counter, elsewhere = Counter(), Database(settings.database_url, settings.database)
+    running = [asyncio.create_task(one.run()) for one in (counter.worker(database), database.pulse)]
+    await asyncio.sleep(0.2)
+    await enqueue(elsewhere, organization)
+    async with asyncio.timeout(10):
+        await counter.effective.wait()
+    for one in running:
+        one.cancel()
+    await elsewhere.dispose()
+    assert counter.runs == 1
 
 
 async def test_a_worker_that_lost_its_lease_has_no_effect(database: Database, organization: UUID) -> None:
@@ -146,7 +153,7 @@ async def test_a_worker_that_lost_its_lease_has_no_effect(database: Database, or
             await session.execute(update(Job).where(Job.id == job_id).values(worker="another"))
         await original(run)
 
-    worker = Worker(database, {"count": JobHandler(slow, counter.failed)}, JobsSettings(poll=0.05))
+    worker = Worker(database, {"count": JobHandler(slow, counter.failed)}, JobsSettings())
     await worker.run_one()
     assert (counter.effects, counter.told) == (0, [])
     assert (await job(database, job_id)).worker == "another"
@@ -162,7 +169,7 @@ async def test_a_running_job_is_cancelled_at_its_next_step(database: Database, o
             await session.execute(update(Job).where(Job.id == job_id).values(cancel_requested=True))
         await original(run)
 
-    worker = Worker(database, {"count": JobHandler(asked_to_stop, counter.failed)}, JobsSettings(poll=0.05))
+    worker = Worker(database, {"count": JobHandler(asked_to_stop, counter.failed)}, JobsSettings())
     await worker.run_one()
     assert counter.effects == 0
     assert (await job(database, job_id)).status is JobStatus.CANCELLED

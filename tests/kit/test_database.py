@@ -1,7 +1,6 @@
 """Sessions: read means read, a write is whole or not at all, and writers wait their turn."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,15 +12,8 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from argosy.kit.db.session import Database, UnitOfWork
 from argosy.kit.errors import Unavailable
 from argosy.organizations.models import Organization
-from argosy.settings import DatabaseSettings, Settings
+from argosy.settings import DatabaseSettings
 from tests.support.callers import Caller
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = Database(settings.database_url, settings.database)
-    yield opened
-    await opened.dispose()
 
 
 def organization(slug: str) -> Organization:

@@ -6,7 +6,6 @@ from typing import Any
 from argosy.settings import (
     DatabaseSettings,
     DataSettings,
-    JobsSettings,
     LogSettings,
     NetworkSettings,
     Settings,
@@ -17,10 +16,8 @@ from argosy.settings import (
 def make_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings:
     values: dict[str, Any] = {
         "data": DataSettings(dir=data_dir),
-        "database": DatabaseSettings.model_validate({"url": database_url, "migrate": False}),
+        "database": DatabaseSettings.model_validate({"url": database_url, "migrate": False, "poll": 0.5}),
         "log": LogSettings(format="json", level="warning"),
-        # A job that is queued wakes the workers; asking twenty times a second would cost a sixth of a processor.
-        "jobs": JobsSettings(poll=0.5),
         "usage": UsageSettings(flush=0.05),
         "network": NetworkSettings(hosts=["argosy.test"]),
     }

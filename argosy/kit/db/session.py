@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.orm import Session
 
 from argosy.kit.db import dialects
+from argosy.kit.db.pulse import Pulse
 from argosy.kit.db.tenancy import NOBODY, SYSTEM, Actor, Binding
 from argosy.kit.db.totals import Totals
 from argosy.kit.errors import Unavailable
@@ -124,6 +125,7 @@ class Database:
         self._signals: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._given: Counter[str] = Counter()
         self._told: list[Callable[[Collection[str]], None]] = []
+        self.pulse = Pulse(self.read, self.give, settings.poll)
 
     @property
     def dialect(self) -> str:
