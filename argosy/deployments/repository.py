@@ -48,9 +48,8 @@ class ShadowRepository(TenantRepository[ShadowComparison]):
         table = ShadowComparison.__table__
         assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
         made = {"id": new_id(), "created_at": now(), "updated_at": now()}
-        await self._session.execute(
-            dialects.upsert_adding(self._session.dialect, table, [{**row, **made}], key=KEY, add=COUNTED)
-        )
+        adding = dialects.upsert_adding(self._session.dialect, table, key=KEY, add=COUNTED)
+        await self._session.execute(adding, [{**row, **made}])
         largest = row["largest_difference"]
         same = (table.c[name] == row[name] for name in KEY)
         await self._session.execute(

@@ -21,7 +21,7 @@ class Expiry:
     async def run(self) -> None:
         """Look until cancelled."""
         signal = self._database.signal(SIGNAL)
-        with self._database.pulse.watch(SIGNAL, EntitlementRepository.has_ended):
+        with self._database.pulse.watch(SIGNAL, EntitlementRepository.has_ended()):
             while True:
                 signal.clear()
                 try:
@@ -34,7 +34,7 @@ class Expiry:
     async def expire(self) -> int:
         """Write down one batch; return how many it had."""
         async with self._database.read() as session:
-            if not await EntitlementRepository(session).any_ended(now()):
+            if not await EntitlementRepository(session).any_ended():
                 return 0  # nearly always, and without a place in the queue of writers
         async with self._database.write() as session:
             rows = await EntitlementRepository(session).ended(now(), BATCH)

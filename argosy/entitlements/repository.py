@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 from argosy.entitlements.models import Entitlement, EntitlementModel, EntitlementPeriod
 from argosy.entitlements.states import EntitlementStatus
 from argosy.identity.models import ApiKey
+from argosy.kit.db.pulse import MOMENT
 from argosy.kit.principal import Principal
 from argosy.kit.repository import TenantRepository
 from argosy.organizations.models import Organization
@@ -40,14 +41,14 @@ class EntitlementRepository(TenantRepository[Entitlement]):
         statement = select(Entitlement).where(Entitlement.order_id == order_id).order_by(Entitlement.id)
         return (await self._session.scalars(statement)).all()
 
-    async def any_ended(self, moment: datetime) -> bool:
+    async def any_ended(self) -> bool:
         """Tell whether anything is over that is not known to be; for the system."""
-        return bool(await self._session.scalar(select(self.has_ended(moment))))
+        return bool(await self._session.scalar(select(self.has_ended())))
 
     @staticmethod
-    def has_ended(moment: datetime) -> ColumnElement[bool]:
+    def has_ended() -> ColumnElement[bool]:
         """Whether anything is over that is not known to be."""
-        return exists().where(_over(moment))
+        return exists().where(_over(MOMENT))
 
     async def ended(self, moment: datetime, limit: int) -> Sequence[Entitlement]:
         """Return what is over and is not known to be; for the system."""
@@ -113,7 +114,7 @@ def in_force(moment: datetime) -> ColumnElement[bool]:
     )
 
 
-def _over(moment: datetime) -> ColumnElement[bool]:
+def _over(moment: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     open_states = (EntitlementStatus.ACTIVE, EntitlementStatus.SUSPENDED)
     return and_(Entitlement.status.in_(open_states), Entitlement.ends_at <= moment)
 

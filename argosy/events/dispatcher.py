@@ -67,7 +67,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Dispatch until cancelled."""
         signal = self._database.signal(SIGNAL)
-        with self._database.pulse.watch(SIGNAL, EventRepository.has_due):
+        with self._database.pulse.watch(SIGNAL, EventRepository.has_due()):
             while True:
                 signal.clear()
                 try:

@@ -4,10 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy import ColumnElement
 
 from argosy.events.effects import CHANGED, HARMLESS, MODEL_CHANGED, model_signal, signals_of
 from argosy.events.repository import EventRepository
@@ -76,7 +73,8 @@ class Freshness:
     async def run(self) -> None:
         """Look for changes of other processes until cancelled."""
         signal = self._database.signal(LOOK)
-        with self._database.pulse.watch(LOOK, self._has_news):
+        news = EventRepository.has_other_changes(lambda: self._since, HARMLESS, lambda: len(self._seen))
+        with self._database.pulse.watch(LOOK, news):
             while True:
                 signal.clear()
                 try:
@@ -87,9 +85,6 @@ class Freshness:
                 with suppress(TimeoutError):  # what has been seen is forgotten after a while
                     async with asyncio.timeout(LATE_SECONDS):
                         await signal.wait()
-
-    def _has_news(self, _: datetime) -> ColumnElement[bool]:
-        return EventRepository.has_other_changes(self._since, HARMLESS, len(self._seen))
 
     async def look(self) -> None:
         """Look once."""

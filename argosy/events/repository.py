@@ -1,14 +1,15 @@
 """SQL of the outbox."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, exists, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, exists, func, select, update
 
 from argosy.events.models import Delivery, Event
 from argosy.kit.clock import now
 from argosy.kit.db import dialects
+from argosy.kit.db.pulse import MOMENT
 from argosy.kit.repository import Repository
 
 
@@ -23,9 +24,9 @@ class EventRepository(Repository[Event]):
         return (await self._session.scalars(statement)).all()
 
     @staticmethod
-    def has_due(moment: datetime) -> ColumnElement[bool]:
+    def has_due() -> ColumnElement[bool]:
         """Whether there are undelivered events whose time has come."""
-        return exists().where(Event.next_attempt_at <= moment)
+        return exists().where(Event.next_attempt_at <= MOMENT)
 
     async def changes(self, since: UUID, harmless: Collection[str]) -> dict[UUID, tuple[str, str]]:
         """Return kind and subject of the events made after an id, but for those of harmless kinds."""
@@ -33,9 +34,12 @@ class EventRepository(Repository[Event]):
         return {event_id: (kind, subject) for event_id, kind, subject in await self._session.execute(statement)}
 
     @staticmethod
-    def has_other_changes(since: UUID, harmless: Collection[str], known: int) -> ColumnElement[bool]:
+    def has_other_changes(
+        since: Callable[[], UUID], harmless: Collection[str], known: Callable[[], int]
+    ) -> ColumnElement[bool]:
         """Whether `changes` would have more now, or fewer, than the number that it had."""
-        return select(func.count()).where(_is_change(since, harmless)).scalar_subquery() != known
+        changes = select(func.count()).where(_is_change(bindparam("since", callable_=since, unique=True), harmless))
+        return changes.scalar_subquery() != bindparam("known", callable_=known, unique=True)
 
     async def receive(self, event_id: UUID, consumer: str) -> bool:
         """Write a consumer's receipt; False when it has one already."""
@@ -64,5 +68,5 @@ class EventRepository(Repository[Event]):
         await self._session.execute(update(Event).where(Event.id == event_id).values(values))
 
 
-def _is_change(since: UUID, harmless: Collection[str]) -> ColumnElement[bool]:
+def _is_change(since: UUID | ColumnElement[UUID], harmless: Collection[str]) -> ColumnElement[bool]:
     return (Event.id > since) & Event.kind.not_in(harmless)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, Update, delete, exists, or_,
 
 from argosy.jobs.models import ContentRole, Job, JobContent, JobStatus
 from argosy.kit.clock import now
+from argosy.kit.db.pulse import MOMENT
 from argosy.kit.repository import TenantRepository
 
 
@@ -22,12 +23,12 @@ class JobRepository(TenantRepository[Job]):
 
     async def any_due(self, kinds: Sequence[str]) -> bool:
         """Tell whether there is a job to take, without the cost of a write transaction."""
-        return bool(await self._session.scalar(select(self.has_due(kinds, now()))))
+        return bool(await self._session.scalar(select(self.has_due(kinds))))
 
     @staticmethod
-    def has_due(kinds: Sequence[str], moment: datetime) -> ColumnElement[bool]:
-        """Whether there is a job to take at a moment."""
-        return exists().where(_due(moment), Job.kind.in_(kinds))
+    def has_due(kinds: Sequence[str]) -> ColumnElement[bool]:
+        """Whether there is a job to take."""
+        return exists().where(_due(MOMENT), Job.kind.in_(kinds))
 
     async def claim(self, worker: str, lease: timedelta, kinds: Sequence[str]) -> UUID | None:
         """Take the next job that is due, or whose worker has let its lease run out; return its id."""
@@ -114,7 +115,7 @@ class JobContentRepository(TenantRepository[JobContent]):
         await self._session.execute(delete(JobContent).where(old))
 
 
-def _due(moment: datetime) -> ColumnElement[bool]:
+def _due(moment: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return or_(
         (Job.status == JobStatus.QUEUED) & (Job.run_after <= moment),
         (Job.status == JobStatus.RUNNING) & (Job.lease_expires_at < moment),

@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from argosy.events.service import record
@@ -107,8 +106,7 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; a job cut off by the end of the process is taken up at the next start."""
         await self._release_dead()
-        pulse = self._database.pulse
-        with pulse.watch(SIGNAL, partial(JobRepository.has_due, list(self._handlers))):
+        with self._database.pulse.watch(SIGNAL, JobRepository.has_due(list(self._handlers))):
             await self._work()
 
     async def _work(self) -> None:

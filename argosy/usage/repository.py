@@ -1,12 +1,15 @@
 """SQL of usage."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Row,
     RowMapping,
     Select,
@@ -48,6 +51,21 @@ Counts = dict[str, Any]
 PRODUCTS = named("products", column("id", Uuid()), column("organization_id", Uuid()))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Counting:
+    """The counters of a table that are added to, and the key they are added by: that of an index, of some rows only."""
+
+    model: type[TenantRow]
+    key: Sequence[str]
+    add: Sequence[str]
+    where: ColumnElement[bool] | None = None
+
+
+OF_CALLERS = Counting(UsageRecord, COUNTER_KEY, COUNTERS, UsageRecord.product_id.is_(None))
+OF_PRODUCTS = Counting(UsageRecord, (*COUNTER_KEY, "product_id"), COUNTERS, UsageRecord.product_id.is_not(None))
+OF_ITEMS = Counting(OrderItemUsage, ("order_item_id", "day"), ("calls", "rows"))
+
+
 class UsageRepository(TenantRepository[UsageRecord]):
     """Counters of the caller's organization, and for vendors of their products."""
 
@@ -55,48 +73,33 @@ class UsageRepository(TenantRepository[UsageRecord]):
 
     async def count_segment(self, segment_id: UUID) -> bool:
         """Note that a segment is counted; False when it was before."""
-        table = CountedSegment.__table__
-        assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
-        statement = (
-            dialects.insert(self._session.dialect, table)
-            .values(id=segment_id, counted_at=now())
-            .on_conflict_do_nothing()
-            .returning(table.c.id)
-        )
-        return (await self._session.execute(statement)).scalar_one_or_none() is not None
+        row = {"id": segment_id, "counted_at": now()}
+        return (await self._session.execute(_noting(self._session.dialect), row)).scalar_one_or_none() is not None
 
     async def add_counts(self, rows: Sequence[Counts], of_items: Sequence[Counts]) -> None:
         """Add to the counters: of callers, and of items of orders."""
-        known = set(await self._session.scalars(select(Organization.id)))
+        known = await self._known({row["organization_id"] for row in (*rows, *of_items)})
         # An organization that is gone has nobody left to bill; its entries must not hold up the others'.
         rows = [row for row in rows if row["organization_id"] in known]
-        product = UsageRecord.product_id
-        without = [row for row in rows if row["product_id"] is None]
-        of_products = [row for row in rows if row["product_id"] is not None]
-        await self._upsert(UsageRecord, without, COUNTER_KEY, COUNTERS, product.is_(None))
-        await self._upsert(UsageRecord, of_products, (*COUNTER_KEY, "product_id"), COUNTERS, product.is_not(None))
-        of_items = [row for row in of_items if row["organization_id"] in known]
-        await self._upsert(OrderItemUsage, of_items, ("order_item_id", "day"), ("calls", "rows"))
+        await self._upsert(OF_CALLERS, [row for row in rows if row["product_id"] is None])
+        await self._upsert(OF_PRODUCTS, [row for row in rows if row["product_id"] is not None])
+        await self._upsert(OF_ITEMS, [row for row in of_items if row["organization_id"] in known])
 
-    async def _upsert(
-        self,
-        model: type[TenantRow],
-        rows: Sequence[Counts],
-        key: Sequence[str],
-        add: Sequence[str],
-        where: ColumnElement[bool] | None = None,
-    ) -> None:
-        table = model.__table__
-        assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+    async def _known(self, organization_ids: Collection[UUID]) -> set[UUID]:
+        ids, known = list(organization_ids), set[UUID]()
+        for start in range(0, len(ids), MAX_ROWS):
+            asked = select(Organization.id).where(Organization.id.in_(ids[start : start + MAX_ROWS]))
+            known.update(await self._session.scalars(asked))
+        return known
+
+    async def _upsert(self, counting: Counting, rows: Sequence[Counts]) -> None:
         moment = now()
         for start in range(0, len(rows), MAX_ROWS):
             batch = [
                 {**row, "id": new_id(), "created_at": moment, "updated_at": moment}
                 for row in rows[start : start + MAX_ROWS]
             ]
-            await self._session.execute(
-                dialects.upsert_adding(self._session.dialect, table, batch, key=key, add=add, where=where)
-            )
+            await self._session.execute(_adding(self._session.dialect, counting), batch)
 
     async def forget_segments(self) -> None:
         """Forget segments whose files are long gone."""
@@ -194,3 +197,18 @@ def _within(part: Part, only: UsageFilter) -> Iterator[ColumnElement[bool]]:
         yield source.organization_id == customer
     equal = {"model": only.model, "version": only.version, "principal_id": only.key, "product_id": only.product}
     yield from (_column(source, name) == value for name, value in equal.items() if value is not None)
+
+
+# A statement takes longer to make than to run, and what makes these runs each second, between requests.
+@cache
+def _noting(dialect: str) -> Executable:
+    table = CountedSegment.__table__
+    assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+    return dialects.insert(dialect, table).on_conflict_do_nothing().returning(table.c.id)
+
+
+@cache
+def _adding(dialect: str, counting: Counting) -> Executable:
+    table = counting.model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - what SQLAlchemy types as FromClause
+    return dialects.upsert_adding(dialect, table, key=counting.key, add=counting.add, where=counting.where)

@@ -1,7 +1,7 @@
 """All that differs between SQLite and PostgreSQL, in one place."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -138,17 +138,17 @@ def insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
 def upsert_adding(
     dialect: str,
     table: Table,
-    rows: Sequence[Mapping[str, Any]],
     *,
     key: Sequence[str],
     add: Sequence[str],
     where: ColumnElement[bool] | None = None,
 ) -> Insert:
-    """Return an INSERT of rows that adds to the counters of a row that is there already.
+    """Return an INSERT, to be run with rows, that adds to the counters of a row that is there already.
 
-    `where` is that of the unique index of the key, when it is one of some rows only.
+    `where` is that of the unique index of the key, when it is one of some rows only. With the rows in it, the statement
+    would be compiled anew each time.
     """
-    statement = insert(dialect, table).values([dict(row) for row in rows])
+    statement = insert(dialect, table)
     added: dict[str, ColumnElement[Any]] = {name: table.c[name] + statement.excluded[name] for name in add}
     touched = {"updated_at": statement.excluded.updated_at} if "updated_at" in table.c else {}
     return statement.on_conflict_do_update(index_elements=list(key), index_where=where, set_=added | touched)

@@ -5,22 +5,24 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from argosy.kit.clock import now
 from argosy.kit.logs import get_logger
 
-# What is to be known, at a moment.
-Question = Callable[[datetime], ColumnElement[bool]]
 log = get_logger(__name__)
+
+
+# The time at which a statement is run; one that has it need not be made again.
+MOMENT: BindParameter[datetime] = bindparam("moment", callable_=now)
 
 
 class Pulse:
     """Asks all questions in one statement, each time so many seconds later, and gives the signals of those that are so.
 
     If everybody asked for himself, each would have a transaction: on SQLite ten changes of threads, and as many turns
-    of the event loop that requests wait for.
+    of the event loop that requests wait for. What changes in a question is a parameter with a `callable_`.
     """
 
     def __init__(
@@ -32,10 +34,10 @@ class Pulse:
         self._read = read
         self._give = give
         self._seconds = seconds
-        self._watched: list[tuple[str, Question]] = []
+        self._watched: list[tuple[str, ColumnElement[bool]]] = []
 
     @contextmanager
-    def watch(self, signal: str, question: Question) -> Iterator[None]:
+    def watch(self, signal: str, question: ColumnElement[bool]) -> Iterator[None]:
         """Have a signal given at every look that finds something so; and at those that fail, which others learn by."""
         watched = (signal, question)
         self._watched.append(watched)
@@ -56,9 +58,9 @@ class Pulse:
 
     async def look(self) -> None:
         """Look once."""
-        watched, moment = tuple(self._watched), now()
+        watched = tuple(self._watched)
         if not watched:
             return
         async with self._read() as session:
-            answers = (await session.execute(select(*(question(moment) for _, question in watched)))).one()
+            answers = (await session.execute(select(*(question for _, question in watched)))).one()
         self._give({signal for (signal, _), is_so in zip(watched, answers, strict=True) if is_so})
