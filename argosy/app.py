@@ -112,7 +112,7 @@ UPLOADS = re.compile(r"/api/v1/models/[^/]+/[^/]+/versions")
 QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 STREAMS = re.compile(r"/api/v1/models/[^/]+/[^/]+/predict/stream")
 # A server that has just started has more urgent things to do.
-MAINTENANCE_AFTER = 5.0
+MAINTENANCE_AFTER = 60.0
 MAINTENANCE_INTERVAL = 300.0
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Organization")
 DEFAULT_ISSUER = "urn:argosy"
