@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import false
+
 from argosy.events.effects import CHANGED, HARMLESS, MODEL_CHANGED, model_signal, signals_of
 from argosy.events.repository import EventRepository
 from argosy.kit.db.session import Database
@@ -74,7 +76,9 @@ class Freshness:
         """Look for changes of other processes until cancelled."""
         signal = self._database.signal(LOOK)
         news = EventRepository.has_other_changes(lambda: self._since, HARMLESS, lambda: len(self._seen))
-        with self._database.pulse.watch(LOOK, news):
+        pulse = self._database.pulse
+        # The look itself may wait long for a database that is away: the pulse, which failed at it, tells at once.
+        with pulse.watch(LOOK, news), pulse.watch(CHANGED, false()):
             while True:
                 signal.clear()
                 try:

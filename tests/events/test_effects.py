@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from argosy.events.effects import HARMLESS, OF_ONE_MODEL, model_signal, signals_of
+from argosy.events.effects import CHANGED, HARMLESS, OF_ONE_MODEL, model_signal, signals_of
 from argosy.events.freshness import Freshness
 from argosy.events.models import Event
 from argosy.events.repository import EventRepository
@@ -82,3 +82,27 @@ async def test_a_belief_ends_by_what_concerns_it_and_by_what_cannot_be_read(
     with suppress(TimeoutError):
         await asyncio.wait_for(freshness.run(), 0.1)
     assert not freshness.holds(of_sizes)
+
+
+@on_sqlite
+async def test_a_belief_ends_when_the_pulse_is_missed_however_long_the_look_waits(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freshness: Freshness = app.state.fast.freshness
+
+    async def waits(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    def away() -> None:
+        raise OSError
+
+    monkeypatch.setattr(EventRepository, "changes", waits)
+    belief = freshness.belief("owner/sizes")
+    await asyncio.sleep(0.7)
+    assert freshness.holds(belief)
+    changed = app.state.database.signal(CHANGED)
+    changed.clear()
+    monkeypatch.setattr(app.state.database.pulse, "_read", away)
+    async with asyncio.timeout(10):
+        await changed.wait()
+    assert not freshness.holds(belief)

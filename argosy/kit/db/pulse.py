@@ -12,8 +12,6 @@ from argosy.kit.clock import now
 from argosy.kit.logs import get_logger
 
 log = get_logger(__name__)
-
-
 # The time at which a statement is run; one that has it need not be made again.
 MOMENT: BindParameter[datetime] = bindparam("moment", callable_=now)
 
