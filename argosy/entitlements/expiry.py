@@ -5,11 +5,9 @@ from argosy.entitlements.repository import EntitlementRepository
 from argosy.entitlements.states import EntitlementStatus
 from argosy.kit.clock import now
 from argosy.kit.db.session import Database
-from argosy.kit.logs import get_logger
 
 SIGNAL = "entitlements.ended"
 BATCH = 100
-log = get_logger(__name__)
 
 
 class Expiry:
@@ -20,16 +18,12 @@ class Expiry:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        signal = self._database.signal(SIGNAL)
         with self._database.pulse.watch(SIGNAL, EntitlementRepository.has_ended()):
-            while True:
-                signal.clear()
-                try:
-                    while await self.expire() == BATCH:
-                        pass
-                except Exception:
-                    log.exception("expiry_failed")
-                await signal.wait()
+            await self._database.at_each(SIGNAL, self._expire_all, "expiry_failed")
+
+    async def _expire_all(self) -> None:
+        while await self.expire() == BATCH:
+            pass
 
     async def expire(self) -> int:
         """Write down one batch; return how many it had."""

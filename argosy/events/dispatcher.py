@@ -66,16 +66,12 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
-        signal = self._database.signal(SIGNAL)
         with self._database.pulse.watch(SIGNAL, EventRepository.has_due()):
-            while True:
-                signal.clear()
-                try:
-                    while await self.dispatch_due() == BATCH:
-                        pass
-                except Exception:
-                    log.exception("dispatch_failed")
-                await signal.wait()
+            await self._database.at_each(SIGNAL, self._dispatch_all, "dispatch_failed")
+
+    async def _dispatch_all(self) -> None:
+        while await self.dispatch_due() == BATCH:
+            pass
 
     async def dispatch_due(self) -> int:
         """Dispatch one batch; return how many events it had."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from argosy.events.service import record
@@ -114,18 +115,11 @@ class Worker:
             shared = [kind for kind, handler in self._handlers.items() if not handler.apart]
             alone = [[kind] for kind, handler in self._handlers.items() if handler.apart]
             for kinds in [shared] * self._settings.concurrency + alone:
-                group.create_task(self._loop(kinds))
+                group.create_task(self._database.at_each(SIGNAL, partial(self._run_all, kinds), "worker_failed"))
 
-    async def _loop(self, kinds: Sequence[str]) -> None:
-        signal = self._database.signal(SIGNAL)
-        while True:
-            signal.clear()
-            try:
-                while await self.run_one(kinds):
-                    pass
-            except Exception:
-                log.exception("worker_failed")
-            await signal.wait()
+    async def _run_all(self, kinds: Sequence[str]) -> None:
+        while await self.run_one(kinds):
+            pass
 
     async def run_one(self, kinds: Sequence[str] | None = None) -> bool:
         """Run the next due job, of some kinds or of all, if there is one."""

@@ -57,3 +57,27 @@ async def test_who_waits_learns_that_the_database_cannot_be_asked(database: Data
             await answered.wait()
         running.cancel()
     assert not signal.is_set()
+
+
+async def test_work_that_fails_is_done_again_at_the_next_signal(database: Database) -> None:
+    done = 0
+    finished = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal done
+        done += 1
+        if done == 1:
+            database.give(["work"])  # while it works, and it must not be lost
+            raise RuntimeError
+        finished.set()
+
+    running = asyncio.create_task(database.at_each("work", work, "work_failed"))
+    async with asyncio.timeout(5):
+        await finished.wait()
+    finished.clear()
+    await asyncio.sleep(0.05)
+    assert done == 2
+    database.give(["work"])
+    async with asyncio.timeout(5):
+        await finished.wait()
+    running.cancel()

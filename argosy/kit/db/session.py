@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Self
 from uuid import UUID
@@ -17,7 +17,10 @@ from argosy.kit.db.pulse import Pulse
 from argosy.kit.db.tenancy import NOBODY, SYSTEM, Actor, Binding
 from argosy.kit.db.totals import Totals
 from argosy.kit.errors import Unavailable
+from argosy.kit.logs import get_logger
 from argosy.settings import DatabaseSettings
+
+log = get_logger(__name__)
 
 
 class _ReadOnlySession(Session):
@@ -174,6 +177,17 @@ class Database:
     def signal(self, name: str) -> asyncio.Event:
         """Return the event that is set when a transaction that called `wake(name)` has committed."""
         return self._signals[name]
+
+    async def at_each(self, name: str, work: Callable[[], Awaitable[None]], failure: str) -> None:
+        """Work now, and at each signal until cancelled; what fails is logged as that, and waits for the next signal."""
+        signal = self.signal(name)
+        while True:
+            signal.clear()
+            try:
+                await work()
+            except Exception:
+                log.exception(failure)
+            await signal.wait()
 
     def given(self, name: str) -> int:
         """Return how many transactions have committed that called `wake(name)`."""
